@@ -1,0 +1,26 @@
+from typing import Any, Final
+
+__version__: Final[str]
+
+class HeadroomError(ValueError): ...
+class InvalidMessagesError(HeadroomError): ...
+class InvalidOptionError(HeadroomError): ...
+
+def compress_messages(
+    messages: Any,
+    model: str,
+    level: str,
+    target_ratio: float | None,
+    min_tokens: int,
+    model_limit: int,
+    query: str | None,
+) -> tuple[
+    list[tuple[int, tuple[str | int, ...], str]],
+    list[tuple[int, str, str, list[str], int, int]],
+    list[tuple[int, str, int, int, str]],
+    int,
+    int,
+    tuple[str, bool],
+]: ...
+def expand(text: str) -> str: ...
+def count_tokens(text: str, model: str) -> int: ...

@@ -1,0 +1,206 @@
+"""`compress()`: messages in, messages with fewer tokens out.
+
+The work is done by the Rust core (`headroom._core`), which releases the GIL for the whole request.
+This module turns the core's edits into new message objects without touching the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from headroom import _core
+
+Level = Literal["lossless", "balanced", "aggressive"]
+
+
+@dataclass(frozen=True)
+class CompressConfig:
+    """Options of a compression.
+
+    Attributes:
+        level: "lossless" only re-encodes, "balanced" also leaves out what the question does not
+            concern (behind marks), "aggressive" leaves out more.
+        target_ratio: share of each text's tokens to keep, above 0 and at most 1. `None` lets each
+            kind of content decide by itself.
+        min_tokens: nothing is compressed while the messages up to a turn's end have fewer tokens.
+        query: the question to compress for, in place of the one found in the messages.
+    """
+
+    level: Level = "balanced"
+    target_ratio: float | None = None
+    min_tokens: int = 0
+    query: str | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was done to one message and why.
+
+    Attributes:
+        message: index of the message.
+        action: "compressed" or "kept".
+        reason: the kinds that were compressed, or why the message stays as it was.
+        transforms: what was done, for example "log:select".
+        tokens_before: tokens of the message before, in tokens of the model.
+        tokens_after: tokens of the message after.
+    """
+
+    message: int
+    action: str
+    reason: str
+    transforms: tuple[str, ...]
+    tokens_before: int
+    tokens_after: int
+
+
+@dataclass(frozen=True)
+class Omitted:
+    """A run of units that was left out; a mark stands in its place.
+
+    Attributes:
+        message: index of the message.
+        unit: what is counted ("line", "record", "sentence", ...).
+        first: 1-based ordinal of the first unit left out, within its block.
+        count: how many units were left out.
+        text: exactly what stood there.
+    """
+
+    message: int
+    unit: str
+    first: int
+    count: int
+    text: str
+
+
+@dataclass(frozen=True)
+class CompressResult:
+    """The result of `compress()`.
+
+    Attributes:
+        messages: same shape, roles, ids and number of rows as the input; messages that did not change
+            are the same objects.
+        tokens_before: tokens of all messages before, by the model's own tokenizer where it is public.
+        tokens_after: tokens of all messages after; never more than `tokens_before`.
+        transforms_applied: what was done, each once, in order of first use.
+        decisions: one per message.
+        omitted: everything that is not visible any more, in order.
+        tokenizer: name of the encoding that counted.
+        tokens_exact: False where counts are estimates, because the model's tokenizer is not public.
+    """
+
+    messages: list[Any]
+    tokens_before: int
+    tokens_after: int
+    transforms_applied: list[str] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    omitted: list[Omitted] = field(default_factory=list)
+    tokenizer: str = ""
+    tokens_exact: bool = True
+
+    @property
+    def tokens_saved(self) -> int:
+        """Tokens removed: `tokens_before - tokens_after`."""
+        return self.tokens_before - self.tokens_after
+
+    @property
+    def compression_ratio(self) -> float:
+        """Fraction of the tokens removed, 0.0 (nothing) to 1.0."""
+        return self.tokens_saved / self.tokens_before if self.tokens_before else 0.0
+
+
+_CONFIG_FIELDS = tuple(f.name for f in fields(CompressConfig))
+
+
+def make_config(config: CompressConfig | None, config_fields: dict[str, Any]) -> CompressConfig:
+    """Combines a config with single fields, which win.
+
+    Raises:
+        TypeError: a field that does not exist; the message names those that do.
+    """
+    unknown = sorted(set(config_fields) - set(_CONFIG_FIELDS))
+    if unknown:
+        raise TypeError(
+            f"unknown option {', '.join(map(repr, unknown))}; allowed: {', '.join(_CONFIG_FIELDS)}"
+        )
+    if config is not None and not isinstance(config, CompressConfig):
+        raise TypeError(f"config must be a CompressConfig or None, not {type(config).__name__}")
+    return replace(config or CompressConfig(), **config_fields)
+
+
+def compress(
+    messages: Sequence[Any],
+    model: str = "gpt-4o",
+    model_limit: int = 200_000,
+    config: CompressConfig | None = None,
+    **config_fields: Any,
+) -> CompressResult:
+    """Compresses messages for a model.
+
+    Args:
+        messages: OpenAI chat messages, Anthropic Messages or Responses input items. Never mutated.
+        model: a model name as LiteLLM accepts it, for example "bedrock/claude-sonnet". Any name works;
+            where the model's tokenizer is not public, counts are estimates and the result says so.
+        model_limit: context window of the model in tokens.
+        config: options; `config_fields` are the same options as keywords, and win.
+
+    Returns:
+        A `CompressResult`; `result.messages` is what to send.
+
+    Raises:
+        InvalidMessagesError: `messages` is not a list of messages.
+        InvalidOptionError: an option has a value that is not allowed.
+        TypeError: an unknown option.
+    """
+    options = make_config(config, config_fields)
+    edits, decisions, omitted, before, after, (tokenizer, exact) = _core.compress_messages(
+        messages,
+        model,
+        options.level,
+        options.target_ratio,
+        options.min_tokens,
+        model_limit,
+        options.query,
+    )
+    made = [Decision(m, action, why, tuple(done), b, a) for m, action, why, done, b, a in decisions]
+    return CompressResult(
+        messages=_apply(messages, edits),
+        tokens_before=before,
+        tokens_after=after,
+        transforms_applied=list(dict.fromkeys(t for d in made for t in d.transforms)),
+        decisions=made,
+        omitted=[Omitted(*o) for o in omitted],
+        tokenizer=tokenizer,
+        tokens_exact=exact,
+    )
+
+
+def _apply(messages: Sequence[Any], edits: list[tuple[int, tuple[str | int, ...], str]]) -> list[Any]:
+    """New list with the edits in place; containers on the way to an edit are copied, once each."""
+    out = list(messages)
+    for index, path, text in edits:
+        if out[index] is messages[index]:
+            out[index] = messages[index].copy()
+        node = out[index]
+        original = messages[index]
+        for step in path[:-1]:
+            original = original[step]
+            if node[step] is original:
+                node[step] = original.copy()
+            node = node[step]
+        node[path[-1]] = text
+    return out
+
+
+def expand(text: str) -> str:
+    """Decodes every block of `text` that was re-encoded (tables, grouped matches, factored prefixes).
+
+    What was left out behind marks stays left out: that is in `CompressResult.omitted`.
+    """
+    return _core.expand(text)
+
+
+def count_tokens(text: str, model: str = "gpt-4o") -> int:
+    """Tokens of `text` as `model` counts them (an estimate where its tokenizer is not public)."""
+    return _core.count_tokens(text, model)

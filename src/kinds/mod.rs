@@ -1,0 +1,107 @@
+//! Kinds of content. A kind is one file (or folder) and one line in [`ALL`]: it recognises its
+//! texts, splits them into units, re-encodes them without loss and chooses what may be left out.
+
+pub mod code;
+pub mod diff;
+pub mod json;
+pub mod log;
+pub mod markup;
+pub mod prose;
+pub mod search;
+pub mod table;
+
+use crate::mark::{self, Rendered};
+use crate::options::Options;
+use crate::request::ToolCall;
+use crate::score::Query;
+use crate::tokens::Counter;
+
+/// Where a text stands in the request; decides what may be done to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// What a tool returned: payload as a whole.
+    ToolOutput,
+    /// A payload block inside a user's message.
+    User,
+    /// A block of JSON inside a system message: re-encoded without loss, never cut.
+    System,
+}
+
+/// All that a kind may look at besides the text itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Counts tokens as the model does.
+    pub tokens: &'a Counter,
+    /// What is being asked.
+    pub query: &'a Query,
+    /// What the caller allows.
+    pub options: &'a Options,
+    /// The call that produced this text, for tool outputs.
+    pub tool: Option<&'a ToolCall>,
+    /// Where the text stands.
+    pub source: Source,
+}
+
+impl Context<'_> {
+    /// Whether units may be left out of this text.
+    pub fn may_omit(&self) -> bool {
+        self.options.may_omit() && self.source != Source::System
+    }
+}
+
+/// One kind of content.
+pub trait Kind: Sync {
+    /// The noun used in decisions and docs, for example "log".
+    fn name(&self) -> &'static str;
+
+    /// How sure this kind is that `text` is its own, 0 (not at all) to 100. Must look at a bounded
+    /// part of the text, or be linear and cheap.
+    fn recognise(&self, text: &str) -> u8;
+
+    /// Compresses `text`, or returns `None` if there is nothing to gain. The result is accepted only
+    /// if it has fewer tokens; the caller checks that.
+    fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered>;
+
+    /// Decodes the body of a block that this kind re-encoded (see [`Rendered::header`]); `None` if it
+    /// is not one. Exact encodings give back the bytes, JSON gives equal JSON. Marks stay in place.
+    fn expand(&self, body: &str, words: &str) -> Option<String> {
+        let _ = (body, words);
+        None
+    }
+}
+
+/// Below this confidence a text is of no kind and stays as it is.
+pub const MIN_CONFIDENCE: u8 = 50;
+
+/// Every kind, in the order in which ties are broken.
+pub const ALL: &[&dyn Kind] =
+    &[&json::Json, &diff::Diff, &search::Search, &table::Table, &log::Log, &markup::Markup, &code::Code, &prose::Prose];
+
+/// The kind that is surest of `text`, if any is sure enough.
+pub fn recognise(text: &str) -> Option<&'static dyn Kind> {
+    let mut best: Option<(u8, &'static dyn Kind)> = None;
+    for kind in ALL {
+        let confidence = kind.recognise(text);
+        if confidence >= MIN_CONFIDENCE && best.is_none_or(|(c, _)| confidence > c) {
+            best = Some((confidence, *kind));
+        }
+    }
+    best.map(|(_, kind)| kind)
+}
+
+/// Decodes every re-encoded block in `text`. Blocks that are not ours, or damaged, stay as they are.
+pub fn expand(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    while let Some(block) = mark::find_headed(text, done) {
+        out.push_str(&text[done..block.range.start]);
+        let kind = ALL.iter().find(|kind| kind.name() == block.kind);
+        match kind.and_then(|kind| kind.expand(block.body, block.words)) {
+            Some(data) => out.push_str(&data),
+            None => out.push_str(&text[block.range.clone()]),
+        }
+        done = block.range.end;
+    }
+    out.push_str(&text[done..]);
+    out
+}

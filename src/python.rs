@@ -1,0 +1,202 @@
+//! The boundary to Python, and the only file that knows PyO3.
+//!
+//! Messages are read into the core's [`Request`] while the GIL is held (strings are borrowed, not
+//! copied), the GIL is released once for the whole request, and edits go back as (message, path, text).
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::{create_exception, intern};
+
+use crate::compress::{Outcome, compress_request};
+use crate::error::Error;
+use crate::options::{Level, Options};
+use crate::request::value::{MAX_DEPTH, Request, Value};
+use crate::request::Step;
+use crate::tokens::Counter;
+
+create_exception!(headroom, HeadroomError, PyValueError, "Base of all errors that headroom raises.");
+create_exception!(headroom, InvalidMessagesError, HeadroomError, "The input is not a list of messages.");
+create_exception!(headroom, InvalidOptionError, HeadroomError, "An option has a value that is not allowed.");
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::NotMessages { .. } | Error::Body { .. } => InvalidMessagesError::new_err(message),
+            Error::Option { .. } => InvalidOptionError::new_err(message),
+        }
+    }
+}
+
+/// Reads Python objects; strings are kept alive by the table.
+#[derive(Default)]
+struct Reader {
+    strings: Vec<PyBackedStr>,
+}
+
+impl Reader {
+    fn value(&mut self, object: &Bound<'_, PyAny>, depth: usize) -> Value {
+        if depth > MAX_DEPTH {
+            return Value::Opaque("nested too deeply");
+        }
+        if let Ok(s) = object.cast::<PyString>() {
+            return self.string(s).map_or(Value::Opaque("string with lone surrogates"), Value::Str);
+        }
+        if let Ok(dict) = object.cast::<PyDict>() {
+            return self.object(dict, depth);
+        }
+        if let Ok(list) = object.cast::<PyList>() {
+            return Value::Array(list.iter().map(|item| self.value(&item, depth + 1)).collect());
+        }
+        if object.is_none() {
+            return Value::Null;
+        }
+        if let Ok(b) = object.cast::<PyBool>() {
+            return Value::Bool(b.is_true());
+        }
+        if object.cast::<PyInt>().is_ok() || object.cast::<PyFloat>().is_ok() {
+            return object.str().and_then(|s| s.extract::<String>()).map_or(Value::Opaque("number"), Value::Number);
+        }
+        // Models of clients (pydantic) are read through their dump and never edited.
+        match object.call_method0(intern!(object.py(), "model_dump")) {
+            Ok(dump) if dump.cast::<PyDict>().is_ok() => Value::Foreign(Box::new(self.value(&dump, depth + 1))),
+            _ => Value::Opaque("object of an unknown type"),
+        }
+    }
+
+    fn object(&mut self, dict: &Bound<'_, PyDict>, depth: usize) -> Value {
+        let mut members = Vec::with_capacity(dict.len());
+        for (key, item) in dict.iter() {
+            // Keys that are not strings cannot be sent as JSON; what stands under them is not read.
+            let Some(key) = key.cast::<PyString>().ok().and_then(|k| self.string(k)) else { continue };
+            let value = self.value(&item, depth + 1);
+            members.push((key, value));
+        }
+        Value::Object(members)
+    }
+
+    fn string(&mut self, s: &Bound<'_, PyString>) -> Option<u32> {
+        let text = PyBackedStr::try_from(s.clone()).ok()?;
+        self.strings.push(text);
+        u32::try_from(self.strings.len() - 1).ok()
+    }
+}
+
+fn type_name(object: &Bound<'_, PyAny>) -> String {
+    let name = object.get_type().name().map_or_else(|_| "object".to_owned(), |n| n.to_string());
+    format!("{} ({name})", describe(&name))
+}
+
+fn describe(name: &str) -> &'static str {
+    match name {
+        "str" => "a string",
+        "dict" => "one dict",
+        "NoneType" => "nothing",
+        "bytes" => "bytes",
+        _ => "an object",
+    }
+}
+
+/// Compresses a list of messages. Returns
+/// `(edits, decisions, omitted, tokens_before, tokens_after, tokenizer)`.
+#[pyfunction]
+#[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query))]
+#[allow(clippy::too_many_arguments)]
+fn compress_messages<'py>(
+    py: Python<'py>,
+    messages: &Bound<'py, PyAny>,
+    model: String,
+    level: &str,
+    target_ratio: Option<f64>,
+    min_tokens: usize,
+    model_limit: usize,
+    query: Option<String>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let options = Options { level: Level::parse(level)?, target_ratio, min_tokens, model_limit, query };
+    let mut reader = Reader::default();
+    let values = match messages.cast::<PyList>() {
+        Ok(list) => list.iter().map(|m| reader.value(&m, 0)).collect(),
+        Err(_) => match messages.cast::<PyTuple>() {
+            Ok(tuple) => tuple.iter().map(|m| reader.value(&m, 0)).collect(),
+            Err(_) => return Err(Error::NotMessages { given: type_name(messages) }.into()),
+        },
+    };
+    let strings = reader.strings;
+    let (outcome, request) = py.detach(|| {
+        let request = Request { messages: values, strings: strings.iter().map(|s| &**s).collect() };
+        (compress_request(&request, &model, &options), request)
+    });
+    let outcome = outcome?;
+    let tokenizer = Counter::for_model(&model);
+    export(py, &outcome, &request, &tokenizer)
+}
+
+fn export<'py>(
+    py: Python<'py>,
+    outcome: &Outcome,
+    request: &Request<'_>,
+    tokenizer: &Counter,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let edits = PyList::empty(py);
+    for edit in &outcome.edits {
+        edits.append((edit.message, path(py, &edit.path)?, &edit.text))?;
+    }
+    let decisions = PyList::empty(py);
+    for d in &outcome.decisions {
+        decisions.append((d.message, d.action, &d.reason, &d.transforms, d.tokens_before, d.tokens_after))?;
+    }
+    let omitted = PyList::empty(py);
+    for o in &outcome.omitted {
+        let text = &request.str(o.id)[o.omission.range.clone()];
+        omitted.append((o.message, o.omission.unit.name(), o.omission.first, o.omission.count, text))?;
+    }
+    (
+        edits,
+        decisions,
+        omitted,
+        outcome.tokens_before,
+        outcome.tokens_after,
+        (tokenizer.encoding(), tokenizer.is_exact()),
+    )
+        .into_pyobject(py)
+}
+
+fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {
+    let mut out: Vec<Bound<'py, PyAny>> = Vec::with_capacity(steps.len());
+    for step in steps {
+        out.push(match step {
+            Step::Key(key) => PyString::new(py, key).into_any(),
+            Step::Index(i) => i.into_pyobject(py)?.into_any(),
+        });
+    }
+    PyTuple::new(py, out)
+}
+
+/// Decodes every re-encoded block in `text`; what was left out stays left out.
+#[pyfunction]
+fn expand(py: Python<'_>, text: &str) -> String {
+    let text = text.to_owned();
+    py.detach(|| crate::kinds::expand(&text))
+}
+
+/// Tokens of `text` as `model` counts them.
+#[pyfunction]
+#[pyo3(signature = (text, model))]
+fn count_tokens(py: Python<'_>, text: PyBackedStr, model: &str) -> usize {
+    let counter = Counter::for_model(model);
+    py.detach(|| counter.count(&text))
+}
+
+#[pymodule]
+fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = m.py();
+    m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    m.add("HeadroomError", py.get_type::<HeadroomError>())?;
+    m.add("InvalidMessagesError", py.get_type::<InvalidMessagesError>())?;
+    m.add("InvalidOptionError", py.get_type::<InvalidOptionError>())?;
+    m.add_function(wrap_pyfunction!(compress_messages, m)?)?;
+    m.add_function(wrap_pyfunction!(expand, m)?)?;
+    m.add_function(wrap_pyfunction!(count_tokens, m)?)
+}

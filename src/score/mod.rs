@@ -1,0 +1,6 @@
+//! What a text is scored against and how.
+
+pub mod query;
+pub mod terms;
+
+pub use query::Query;

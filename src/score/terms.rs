@@ -1,0 +1,139 @@
+//! From text to terms: words in lower case, identifiers split, lightly stemmed.
+//!
+//! Linear, ASCII-fast, Unicode-correct for letters; the same function serves the query and the text
+//! it is matched against, so that both always agree.
+
+/// Words that say nothing about what is asked.
+const STOP_WORDS: &[&str] = &[
+    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before", "but",
+    "by", "can", "could", "did", "do", "does", "exactly", "for", "from", "get", "give", "had", "has", "have", "he",
+    "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "list", "me", "my", "no", "not", "of",
+    "on", "or", "our", "out", "over", "please", "say", "she", "should", "show", "so", "such", "tell", "than",
+    "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "up", "us", "was",
+    "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you",
+    "your",
+];
+
+/// Whether `word` (lower case) is too common to select anything.
+pub fn is_stop_word(word: &str) -> bool {
+    STOP_WORDS.binary_search(&word).is_ok()
+}
+
+/// Calls `f` with each word of `text`: maximal runs of letters and digits, as written.
+pub fn for_each_word<'t>(text: &'t str, mut f: impl FnMut(&'t str)) {
+    let bytes = text.as_bytes();
+    let mut start = None;
+    let mut i = 0;
+    while i < bytes.len() {
+        let (is_word, len) = if bytes[i] < 0x80 {
+            (bytes[i].is_ascii_alphanumeric(), 1)
+        } else {
+            // `i` is always at a character boundary.
+            text[i..].chars().next().map_or((false, 1), |c| (c.is_alphanumeric(), c.len_utf8()))
+        };
+        match (is_word, start) {
+            (true, None) => start = Some(i),
+            (false, Some(s)) => {
+                f(&text[s..i]);
+                start = None;
+            }
+            _ => {}
+        }
+        i += len;
+    }
+    if let Some(s) = start {
+        f(&text[s..]);
+    }
+}
+
+/// Splits a word at camelCase humps: `parseHTTPResponse` gives parse, HTTP, Response.
+pub fn for_each_hump<'t>(word: &'t str, mut f: impl FnMut(&'t str)) {
+    let b = word.as_bytes();
+    let mut start = 0;
+    for i in 1..b.len() {
+        let lower_to_upper = (b[i - 1].is_ascii_lowercase() || b[i - 1].is_ascii_digit()) && b[i].is_ascii_uppercase();
+        let acronym_end = b[i - 1].is_ascii_uppercase()
+            && b[i].is_ascii_uppercase()
+            && b.get(i + 1).is_some_and(u8::is_ascii_lowercase);
+        if lower_to_upper || acronym_end {
+            f(&word[start..i]);
+            start = i;
+        }
+    }
+    f(&word[start..]);
+}
+
+/// Lower-cases and lightly stems one word (plural, -ed, -ing, -ly and their doubled consonants).
+pub fn stem(word: &str) -> String {
+    let mut w = word.to_lowercase();
+    if w.len() <= 3 || !w.is_ascii() || w.bytes().any(|b| b.is_ascii_digit()) {
+        return w;
+    }
+    for (suffix, minimum, instead) in [
+        ("ies", 5, "y"),
+        ("sses", 6, "ss"),
+        ("ingly", 8, ""),
+        ("edly", 7, ""),
+        ("ing", 6, ""),
+        ("ed", 5, ""),
+        ("ly", 5, ""),
+        ("es", 5, "e"),
+        ("s", 4, ""),
+    ] {
+        if w.len() >= minimum && w.ends_with(suffix) && !(suffix == "s" && w.ends_with("ss")) {
+            w.truncate(w.len() - suffix.len());
+            w.push_str(instead);
+            break;
+        }
+    }
+    let b = w.as_bytes();
+    if b.len() > 3 && b[b.len() - 1] == b[b.len() - 2] && !matches!(b[b.len() - 1], b's' | b'l' | b'e' | b'o') {
+        w.pop();
+    }
+    if w.len() > 3 && w.ends_with('e') {
+        w.pop();
+    }
+    w
+}
+
+/// The terms of `text` in order: stems of words and of their humps, stop words left out.
+pub fn terms(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for_each_word(text, |word| {
+        let mut humps = 0;
+        for_each_hump(word, |_| humps += 1);
+        let mut push = |w: &str| {
+            let lower = w.to_lowercase();
+            if !is_stop_word(&lower) {
+                out.push(stem(&lower));
+            }
+        };
+        push(word);
+        if humps > 1 {
+            for_each_hump(word, push);
+        }
+    });
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_words_are_sorted() {
+        assert!(STOP_WORDS.windows(2).all(|w| w[0] < w[1]));
+    }
+
+    #[test]
+    fn words_that_mean_the_same_share_a_stem() {
+        for (a, b) in [("connections", "connection"), ("stopped", "stop"), ("queries", "query"), ("names", "named")] {
+            assert_eq!(stem(a), stem(b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn identifiers_are_split_and_kept_whole() {
+        assert_eq!(terms("parseHTTPResponse(max_size)"), ["parsehttprespons", "pars", "http", "respons", "max", "siz"]);
+    }
+}

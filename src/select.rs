@@ -1,0 +1,62 @@
+//! From a yes or no per unit to a plan: the part that all unit-wise kinds share.
+
+use std::ops::Range;
+
+use crate::mark::{Omission, Piece, Unit};
+
+/// Splits `text` into lines, each with its newline. The ranges cover the text; the last line may
+/// have no newline. Linear; `\r\n` stays inside its line.
+pub fn lines(text: &str) -> Vec<Range<usize>> {
+    let mut out = Vec::with_capacity(text.len() / 40 + 1);
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
+        out.push(start..end + 1);
+        start = end + 1;
+    }
+    if start < text.len() {
+        out.push(start..text.len());
+    }
+    out
+}
+
+/// Turns keep flags into pieces: neighbouring kept units become one `Keep`, each run of dropped
+/// units one `Omit`. `label` may describe a run, given the indices of its units.
+///
+/// `units` must cover the text in order and be as many as `keep`.
+pub fn pieces(
+    units: &[Range<usize>],
+    keep: &[bool],
+    unit: Unit,
+    mut label: impl FnMut(Range<usize>) -> Option<String>,
+) -> Vec<Piece> {
+    debug_assert_eq!(units.len(), keep.len());
+    let mut out = Vec::new();
+    let mut i = 0;
+    while i < units.len() {
+        let mut j = i;
+        while j < units.len() && keep[j] == keep[i] {
+            j += 1;
+        }
+        let range = units[i].start..units[j - 1].end;
+        out.push(if keep[i] {
+            Piece::Keep(range)
+        } else {
+            Piece::Omit { omission: Omission { range, unit, first: i + 1, count: j - i }, label: label(i..j) }
+        });
+        i = j;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_cover_the_text() {
+        for text in ["", "a", "a\n", "a\r\nb", "\n\n", "a\nb\n"] {
+            let joined: String = lines(text).into_iter().map(|r| &text[r]).collect();
+            assert_eq!(joined, text);
+        }
+    }
+}
