@@ -28,6 +28,10 @@ pub struct Field<'s> {
     pub shape: Shape,
     /// How the column is written; meaningless for groups.
     pub role: Role,
+    /// Estimated tokens of the column in that role, in tenths.
+    pub tenths: u64,
+    /// How many columns this one follows from, one after the other.
+    pub links: usize,
 }
 
 /// How all values in one place are written.
@@ -220,7 +224,7 @@ impl<'t, 's> Columns<'t, 's> {
                 inner.optional = (0..nodes.len()).any(|row| merged.fits[row] && !inner.fits[row]);
             }
             fields.push(self.fields.len());
-            self.fields.push(Field { key, path, is_ambiguous: false, values, shape, role: Role::default() });
+            self.fields.push(Field { key, path, is_ambiguous: false, values, shape, role: Role::default(), tenths: 0, links: 0 });
         }
         Group { fields, fits: merged.fits, optional: true }
     }

@@ -59,6 +59,8 @@ pub(super) struct Leaf {
     pub form: Form,
     /// Where they come from.
     pub fill: Fill,
+    /// The nested groups around it.
+    pub groups: Vec<usize>,
 }
 
 /// Where the values of a column come from.
@@ -75,6 +77,19 @@ pub(super) enum Fill {
     Const(String),
     /// Absent, unless the row says otherwise.
     Sparse,
+    /// What the column of this path says.
+    Same(String),
+    /// Text with columns put in, unless the row says otherwise.
+    Format(Vec<Piece>),
+}
+
+/// A part of a template.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// These bytes.
+    Text(String),
+    /// The text of the column of this path.
+    Column(String),
 }
 
 /// Stands for a path that more than one column has.
@@ -93,12 +108,12 @@ impl Reader<'_> {
             return Some(Form::Map(Box::new(self.form(depth + 1)?)));
         }
         let mut record = Record::default();
-        let parts = self.parts(&mut record, "", depth + 1)?;
+        let parts = self.parts(&mut record, "", &[], depth + 1)?;
         record.parts = parts;
         Some(Form::Record(record))
     }
 
-    fn parts(&mut self, record: &mut Record, prefix: &str, depth: usize) -> Option<Vec<Part>> {
+    fn parts(&mut self, record: &mut Record, prefix: &str, groups: &[usize], depth: usize) -> Option<Vec<Part>> {
         if depth > MAX_DEPTH || !self.eat("{") {
             return None;
         }
@@ -106,7 +121,7 @@ impl Reader<'_> {
         loop {
             let key = self.key()?;
             let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-            parts.push(self.part(record, key, &path, depth)?);
+            parts.push(self.part(record, key, &path, groups, depth)?);
             if self.eat("}") {
                 return Some(parts);
             }
@@ -114,7 +129,7 @@ impl Reader<'_> {
         }
     }
 
-    fn part(&mut self, record: &mut Record, key: String, path: &str, depth: usize) -> Option<Part> {
+    fn part(&mut self, record: &mut Record, key: String, path: &str, groups: &[usize], depth: usize) -> Option<Part> {
         let optional = self.eat("?{");
         if optional {
             self.at -= 1;
@@ -123,7 +138,8 @@ impl Reader<'_> {
         if optional || rest.starts_with('{') && !rest.starts_with("{}") {
             let id = record.groups;
             record.groups += 1;
-            let parts = self.parts(record, path, depth + 1)?;
+            let inner: Vec<usize> = groups.iter().copied().chain([id]).collect();
+            let parts = self.parts(record, path, &inner, depth + 1)?;
             return Some(Part::Group { id, key, optional, parts });
         }
         let typed = self.eat(":str");
@@ -135,7 +151,7 @@ impl Reader<'_> {
         let leaf = record.leaves.len();
         // Two columns with one path cannot be named.
         record.names.entry(path.to_owned()).and_modify(|l| *l = NO_LEAF).or_insert(leaf);
-        record.leaves.push(Leaf { key, form, fill });
+        record.leaves.push(Leaf { key, form, fill, groups: groups.to_vec() });
         Some(Part::Leaf(leaf))
     }
 
@@ -148,6 +164,12 @@ impl Reader<'_> {
             self.value(&mut json, Place::Header, false, 0)?;
             return self.eat(")").then_some(Fill::Cell { default: Some(json), typed });
         }
+        if !typed && self.eat("==") {
+            return Some(Fill::Same(self.key()?));
+        }
+        if !typed && self.eat("=f\"") {
+            return Some(Fill::Format(self.pieces()?));
+        }
         if !typed && self.eat("=") {
             self.value(&mut json, Place::Header, false, 0)?;
             return Some(Fill::Const(json));
@@ -156,5 +178,39 @@ impl Reader<'_> {
             return Some(Fill::Sparse);
         }
         Some(Fill::Cell { default: Some("\"\"".to_owned()), typed })
+    }
+
+    /// A template up to its closing quote.
+    fn pieces(&mut self) -> Option<Vec<Piece>> {
+        let rest = self.s.get(self.at..)?;
+        let end = memchr::memchr3(b'"', b'\\', b'\n', rest.as_bytes())?;
+        if !rest[end..].starts_with('"') {
+            return None;
+        }
+        self.at += end + 1;
+        let mut rest = &rest[..end];
+        let mut pieces = Vec::new();
+        let mut text = String::new();
+        while let Some(i) = rest.find(['{', '}']) {
+            text.push_str(&rest[..i]);
+            let brace = &rest[i..=i];
+            let after = &rest[i + 1..];
+            if let Some(after) = after.strip_prefix(brace) {
+                text.push_str(brace);
+                rest = after;
+            } else {
+                let (path, after) = after.split_once('}').filter(|_| brace == "{")?;
+                if !text.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut text)));
+                }
+                pieces.push(Piece::Column(path.to_owned()));
+                rest = after;
+            }
+        }
+        text.push_str(rest);
+        if !text.is_empty() {
+            pieces.push(Piece::Text(text));
+        }
+        Some(pieces)
     }
 }

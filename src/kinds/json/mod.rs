@@ -13,6 +13,7 @@
 mod columns;
 mod cost;
 mod form;
+mod links;
 mod read;
 mod roles;
 mod tape;
@@ -41,10 +42,10 @@ impl Kind for Json {
         if text.trim_start().starts_with(['{', '[']) && Tape::parse(text).is_some() { WHOLE_CONFIDENCE } else { 0 }
     }
 
-    fn compress(&self, text: &str, _cx: &Context<'_>) -> Option<Rendered> {
+    fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         let tape = Tape::parse(text)?;
         let minified = minify(&tape);
-        if let Some((body, features)) = write::Writer::new(&tape).document() {
+        if let Some((body, features)) = write::Writer::new(&tape, &links::Named::new(cx.query)).document() {
             let words = words(features);
             // The choice looks at the data alone, never at the white space of the text, so that
             // minified output is not changed when it is seen again.

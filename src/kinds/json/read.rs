@@ -3,10 +3,16 @@
 //! Strict: a text that is not exactly what the writer could have meant is refused as a whole, so that
 //! a forged header over any other text changes nothing. Cost: linear; recursion is bounded.
 
-use super::form::{Fill, Form, Leaf, Part, Record};
+use std::borrow::Cow;
+
+use super::form::{Fill, Form, Leaf, Part, Piece, Record};
+use super::links::{MAX_ADDRESS_BYTES, MAX_LINKS};
 use super::tape::{self, MAX_DEPTH};
 use super::text::{self, ABSENT, Place};
 use super::write::{ABSENT_GROUP, NULL_GROUP, PLAIN, PLAIN_ROW};
+
+/// A chain of links may end in a column that equals another.
+const DEEPEST_LINK: usize = MAX_LINKS + 1;
 
 /// Reads a whole text.
 pub fn read(body: &str) -> Option<String> {
@@ -344,7 +350,7 @@ impl<'b> Reader<'b> {
         self.eat("=").then_some(())?;
         let leaf = *record.names.get(&path)?;
         let info = record.leaves.get(leaf)?;
-        if matches!(info.fill, Fill::Cell { .. }) || !matches!(row.cells[leaf], Cell::Unsaid) {
+        if matches!(info.fill, Fill::Cell { .. } | Fill::Same(_)) || !matches!(row.cells[leaf], Cell::Unsaid) {
             return None;
         }
         let mut json = String::new();
@@ -436,14 +442,55 @@ impl Row {
 
     /// False if the record has no such member.
     fn write_leaf(&self, leaf: usize, record: &Record, out: &mut String) -> Option<bool> {
-        match &self.cells[leaf] {
-            Cell::Value(json) => out.push_str(json),
-            Cell::Absent => return Some(false),
-            Cell::Unsaid => match &record.leaves[leaf].fill {
-                Fill::Cell { default: Some(json), .. } | Fill::Const(json) => out.push_str(json),
-                Fill::Cell { default: None, .. } | Fill::Sparse => return Some(false),
-            },
+        let json = self.leaf(leaf, record, 0)?;
+        if let Some(json) = &json {
+            out.push_str(json);
         }
-        Some(true)
+        Some(json.is_some())
+    }
+
+    /// The JSON of a column, `Some(None)` if the record has no such member.
+    fn leaf<'r>(&'r self, leaf: usize, record: &'r Record, depth: usize) -> Option<Option<Cow<'r, str>>> {
+        let info = record.leaves.get(leaf)?;
+        if depth > DEEPEST_LINK || info.groups.iter().any(|g| !matches!(self.groups[*g], GroupState::Fits)) {
+            return (depth <= DEEPEST_LINK).then_some(None);
+        }
+        Some(match &self.cells[leaf] {
+            Cell::Value(json) => Some(Cow::Borrowed(json)),
+            Cell::Absent => None,
+            Cell::Unsaid => match &info.fill {
+                Fill::Cell { default: Some(json), .. } | Fill::Const(json) => Some(Cow::Borrowed(json)),
+                Fill::Cell { default: None, .. } | Fill::Sparse => None,
+                Fill::Same(path) => return self.leaf(*record.names.get(path)?, record, depth + 1),
+                Fill::Format(pieces) => {
+                    let mut text = "\"".to_owned();
+                    for piece in pieces {
+                        match piece {
+                            Piece::Text(piece) => text.push_str(piece),
+                            Piece::Column(path) => {
+                                let json = self.leaf(*record.names.get(path)?, record, depth + 1)?;
+                                let Some(part) = json.as_deref().and_then(part) else { return Some(None) };
+                                text.push_str(part);
+                            }
+                        }
+                        // Templates that refer to templates could grow without end.
+                        if text.len() > MAX_ADDRESS_BYTES + 2 {
+                            return None;
+                        }
+                    }
+                    text.push('"');
+                    Some(Cow::Owned(text))
+                }
+            },
+        })
+    }
+}
+
+/// The text of a value as a template puts it in.
+fn part(json: &str) -> Option<&str> {
+    match json.as_bytes().first()? {
+        b'"' => json.strip_prefix('"')?.strip_suffix('"').filter(|s| !s.contains('\\')),
+        b'-' | b'0'..=b'9' => (json != "-Infinity").then_some(json),
+        _ => None,
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::columns::{Columns, FieldId, Group, Shape};
 use super::cost;
+use super::links::{Named, Piece};
 use super::tape::{Id, Kind, NONE, Tape};
 use super::text;
 
@@ -34,6 +35,10 @@ pub enum Role {
     Const(Id),
     /// Absent unless a row says otherwise at its end.
     Sparse,
+    /// Text with other columns of the row put in; rows that differ say so at their end.
+    Format(Vec<Piece>),
+    /// What this other column says.
+    Same(FieldId),
 }
 
 impl std::default::Default for Role {
@@ -46,7 +51,7 @@ impl std::default::Default for Role {
 const SEPARATOR_TENTHS: u64 = 9;
 const EMPTY_TENTHS: u64 = 4;
 /// Tokens of a `,key=` besides the key, in tenths.
-const NAMED_TENTHS: u64 = 20;
+pub const NAMED_TENTHS: u64 = 20;
 /// Tokens of the brackets around a default, in tenths; a little dear, for a default must be looked up.
 const BRACKETS_TENTHS: u64 = 10;
 /// Distinct values that are counted when looking for the most frequent one.
@@ -80,14 +85,18 @@ pub fn same(tape: &Tape<'_>, a: Id, b: Id) -> bool {
 
 impl Columns<'_, '_> {
     /// Chooses the roles of all columns below `shape`.
-    pub fn assign(&mut self, shape: &mut Shape) {
+    pub fn assign(&mut self, shape: &mut Shape, named: &Named) {
         match shape {
             Shape::Any => {}
             Shape::Group(group) => {
                 let mut leaves = Vec::new();
                 self.leaves(group, &mut leaves);
                 self.mark_ambiguous(&leaves);
-                self.assign_group(group);
+                self.assign_group(group, named);
+                // Once to see which objects stay plain (links must not point into those), and once to
+                // see that links have left a cell where one is needed.
+                self.mark_start(group, false);
+                self.link(group, named);
                 self.mark_start(group, false);
                 if self.first_cell(group).is_none()
                     && let Some(id) = self.first_leaf(group)
@@ -95,18 +104,18 @@ impl Columns<'_, '_> {
                     self.fields[id].role = Role::default();
                 }
             }
-            Shape::List(inner) | Shape::Map(inner) => self.assign(&mut inner.item),
+            Shape::List(inner) | Shape::Map(inner) => self.assign(&mut inner.item, named),
         }
     }
 
-    fn assign_group(&mut self, group: &Group) {
+    fn assign_group(&mut self, group: &Group, named: &Named) {
         for &id in &group.fields {
             let mut shape = std::mem::replace(&mut self.fields[id].shape, Shape::Any);
             match &mut shape {
-                Shape::Group(inner) => self.assign_group(inner),
+                Shape::Group(inner) => self.assign_group(inner, named),
                 other => {
-                    self.assign(other);
-                    self.fields[id].role = self.role(id, &group.fits);
+                    self.assign(other, named);
+                    (self.fields[id].tenths, self.fields[id].role) = self.role(id, &group.fits);
                 }
             }
             self.fields[id].shape = shape;
@@ -114,7 +123,7 @@ impl Columns<'_, '_> {
     }
 
     /// The cheapest role of one column.
-    fn role(&self, id: FieldId, fits: &[bool]) -> Role {
+    fn role(&self, id: FieldId, fits: &[bool]) -> (u64, Role) {
         let tape = self.tape;
         let field = &self.fields[id];
         let cells = || field.values.iter().zip(fits).filter(|(_, fit)| **fit).map(|(value, _)| *value);
@@ -168,13 +177,13 @@ impl Columns<'_, '_> {
         }
         let cheapest = plain.min(with_default).min(constant).min(sparse);
         if best == NONE && sparse == cheapest && rows > 0 {
-            return Role::Sparse;
+            return (sparse, Role::Sparse);
         }
         if best != NONE && constant == cheapest {
-            return Role::Const(best);
+            return (constant, Role::Const(best));
         }
         if sparse == cheapest {
-            return Role::Sparse;
+            return (sparse, Role::Sparse);
         }
         let typed = readable_otherwise >= 2 && not_strings == 0;
         let not_typed = typed && best != NONE && tape.kind(best) != Kind::String && with_default != cheapest;
@@ -184,7 +193,7 @@ impl Columns<'_, '_> {
             value if tape.raw(value) == "\"\"" => Default::Empty,
             value => Default::Value(value),
         };
-        Role::Cell { default, typed: typed && !not_typed }
+        (cheapest, Role::Cell { default, typed: typed && !not_typed })
     }
 
     /// Sees to it that an optional group has a cell of its own at its start, where a mark can say what
@@ -201,17 +210,16 @@ impl Columns<'_, '_> {
             return;
         }
         match self.first_cell(group) {
-            Some(id) if matches!(self.fields[id].shape, Shape::Group(_)) => {
-                // Two marks cannot share a cell: the inner object is written out in full.
-                self.fields[id].shape = Shape::Any;
-                self.fields[id].role = Role::default();
-            }
-            Some(_) => {}
-            None => {
-                if let Some(id) = self.first_leaf(group) {
-                    self.fields[id].role = Role::default();
+            Some(id) if !matches!(self.fields[id].shape, Shape::Group(_)) => {}
+            inner => match (self.first_leaf(group), inner) {
+                (Some(leaf), _) => self.fields[leaf].role = Role::default(),
+                (None, Some(inner)) => {
+                    // Two marks cannot share a cell: the inner object is written out in full.
+                    self.fields[inner].shape = Shape::Any;
+                    self.fields[inner].role = Role::default();
                 }
-            }
+                (None, None) => {}
+            },
         }
     }
 
@@ -224,10 +232,22 @@ impl Columns<'_, '_> {
         })
     }
 
+    /// The first column of a group, if no optional group stands before it.
     fn first_leaf(&self, group: &Group) -> Option<FieldId> {
-        group.fields.iter().find_map(|&id| match &self.fields[id].shape {
-            Shape::Group(inner) => self.first_leaf(inner),
-            _ => Some(id),
-        })
+        for &id in &group.fields {
+            match &self.fields[id].shape {
+                Shape::Group(inner) if inner.optional => return None,
+                Shape::Group(inner) => {
+                    if let Some(leaf) = self.first_leaf(inner) {
+                        return Some(leaf);
+                    }
+                    if self.first_cell(inner).is_some() {
+                        return None;
+                    }
+                }
+                _ => return Some(id),
+            }
+        }
+        None
     }
 }

@@ -4,6 +4,7 @@
 
 use proptest::prelude::*;
 
+use super::links::Named;
 use super::read::read;
 use super::tape::{Kind, Tape};
 use super::text;
@@ -47,7 +48,7 @@ fn write_canonical(tape: &Tape<'_>, id: u32, out: &mut String) {
 
 fn check(json: &str) -> String {
     let tape = Tape::parse(json).unwrap_or_else(|| panic!("not JSON: {json}"));
-    let Some((body, _)) = Writer::new(&tape).document() else { return String::new() };
+    let Some((body, _)) = Writer::new(&tape, &Named::default()).document() else { return String::new() };
     let back = read(&body).unwrap_or_else(|| panic!("cannot read\n{body}\nfrom\n{json}"));
     assert_eq!(canonical(&back), canonical(json), "by way of\n{body}");
     body
@@ -87,6 +88,29 @@ fn odd_strings_and_keys_survive() {
 }
 
 #[test]
+fn addresses_follow_from_names() {
+    let row = |login: &str, id: u32, extra: &str| {
+        format!(
+            r#"{{"login":"{login}","id":{id},"url":"https://api.example.com/users/{login}","f":"https://api.example.com/users/{login}/f{{/x}}","n":"https://example.com/{id}?v=4","repo":{extra},"count":{id}}}"#
+        )
+    };
+    let json = format!(
+        "[{},{},{},{}]",
+        row("alice", 101, r#"{"name":"r1","url":"https://api.example.com/repos/alice/r1"}"#),
+        row("bob", 102, r#"{"name":"r2","url":"https://api.example.com/repos/bob/r2"}"#),
+        row("carol", 103, "null"),
+        row("dave", 104, r#"{"name":"r4","url":"https://other.example.com/r4"}"#),
+    );
+    let body = check(&json);
+    let header = body.lines().next().unwrap();
+    assert_eq!(
+        header,
+        r#"[4]{login,id,url=f"https://api.example.com/users/{login}",f=f"{url}/f{{/x}}",n=f"https://example.com/{id}?v=4",repo?{name,url=f"https://api.example.com/repos/{login}/{repo.name}"},count==id}:"#
+    );
+    assert_eq!(body.lines().nth(4), Some("dave,104,r4,repo.url=https://other.example.com/r4"));
+}
+
+#[test]
 fn what_was_not_written_is_not_read() {
     for body in ["[2]{a}:\n1", "[1]{a}:\n1,2", "[1]{a}:\n1\n2", "{a:1", "[2]{a=1,a,c}:\n1,2\n1,2,a=3", "[1]{}:\n", "lines[1]{a}:\n1,b=2", "[x,]"] {
         assert_eq!(read(body), None, "{body}");
@@ -96,7 +120,7 @@ fn what_was_not_written_is_not_read() {
 fn word() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-c]{1,2}",
-        Just("https://api.example.com/users/a/b".to_owned()),
+        "https://x/[a-c]{1,2}/[a-c]{0,2}",
         "[ ,;:=\\[\\]{}()?~!*&@\"\\\\…é\n-]{0,3}",
         Just("1".to_owned()),
         Just("null".to_owned()),

@@ -6,6 +6,7 @@
 
 use super::columns::{Columns, FieldId, Group, Inner, Shape};
 use super::cost;
+use super::links::{Named, Piece};
 use super::roles::{Default, Role, same};
 use super::tape::{Id, Kind, NONE, Tape};
 use super::text::{self, ABSENT, Place};
@@ -63,11 +64,14 @@ pub struct Features {
     pub constants: bool,
     /// Some empty cell has a value.
     pub defaults: bool,
+    /// Some column follows from others.
+    pub links: bool,
 }
 
 /// Writes a tape.
 pub struct Writer<'t, 's> {
     tape: &'t Tape<'s>,
+    named: &'t Named,
     out: String,
     waste: usize,
     /// What was used.
@@ -76,9 +80,9 @@ pub struct Writer<'t, 's> {
 
 impl<'t, 's> Writer<'t, 's> {
     /// A writer for `tape`.
-    pub fn new(tape: &'t Tape<'s>) -> Self {
+    pub fn new(tape: &'t Tape<'s>, named: &'t Named) -> Self {
         let waste = tape.src().len().saturating_mul(MAX_WASTE);
-        Writer { tape, out: String::with_capacity(tape.src().len() / 2), waste, features: Features::default() }
+        Writer { tape, named, out: String::with_capacity(tape.src().len() / 2), waste, features: Features::default() }
     }
 
     /// Writes the whole text; `None` if it has several roots that are no table.
@@ -173,7 +177,7 @@ impl<'t, 's> Writer<'t, 's> {
         if matches!(shape, Shape::Any) {
             return false;
         }
-        columns.assign(&mut shape);
+        columns.assign(&mut shape, self.named);
         use std::fmt::Write;
         // Writing to a String cannot fail.
         let _ = if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
@@ -239,8 +243,8 @@ impl Table<'_, '_, '_> {
         if !matches!(field.role, Role::Const(_)) {
             self.header(&field.shape);
         }
-        match field.role {
-            Role::Cell { default, .. } => match default {
+        match &field.role {
+            Role::Cell { default, .. } => match *default {
                 Default::Empty => {}
                 Default::Missing => self.writer.out.push_str("()"),
                 Default::Value(value) => {
@@ -252,10 +256,31 @@ impl Table<'_, '_, '_> {
             },
             Role::Const(value) => {
                 self.writer.out.push('=');
-                self.writer.value(value, Place::Header, false);
+                self.writer.value(*value, Place::Header, false);
                 self.writer.features.constants = true;
             }
             Role::Sparse => self.writer.out.push('?'),
+            Role::Same(other) => {
+                self.writer.out.push_str("==");
+                self.writer.out.push_str(&self.columns.fields[*other].path);
+                self.writer.features.links = true;
+            }
+            Role::Format(pieces) => {
+                self.writer.out.push_str("=f\"");
+                for piece in pieces {
+                    match piece {
+                        // Addresses hold neither quotes nor escapes.
+                        Piece::Text(text) => self.writer.out.push_str(&text.replace('{', "{{").replace('}', "}}")),
+                        Piece::Column(column) => {
+                            self.writer.out.push('{');
+                            self.writer.out.push_str(&self.columns.fields[*column].path);
+                            self.writer.out.push('}');
+                        }
+                    }
+                }
+                self.writer.out.push('"');
+                self.writer.features.links = true;
+            }
         }
     }
 
@@ -360,6 +385,12 @@ impl Table<'_, '_, '_> {
                         cells.named.push((id, value));
                     }
                 }
+                (_, Role::Same(_)) => {}
+                (_, Role::Format(pieces)) => {
+                    if !self.columns.follows(cells.row, value, pieces) {
+                        cells.named.push((id, value));
+                    }
+                }
                 (_, Role::Cell { default, typed }) => {
                     let spell = cells.spell && cells.first;
                     cells.separate(&mut self.writer.out);
@@ -402,7 +433,7 @@ impl Table<'_, '_, '_> {
         self.writer.out.push('=');
         if value == NONE {
             self.writer.out.push_str(ABSENT);
-        } else if matches!(field.role, Role::Const(_)) {
+        } else if matches!(field.role, Role::Const(_) | Role::Format(_)) {
             self.writer.value(value, Place::Inside, false);
         } else {
             self.shaped(id, row, value, Place::Inside);
