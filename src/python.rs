@@ -134,15 +134,20 @@ fn compress_messages<'py>(
         (compress_request(&request, &model, &options), request)
     });
     let outcome = outcome?;
-    let tokenizer = Counter::for_model(&model);
-    export(py, &outcome, &request, &tokenizer)
+    export(py, &outcome, &request, tokenizer(&model))
+}
+
+/// Name of the tokenizer of a model and whether it is the model's own.
+fn tokenizer(model: &str) -> (&'static str, bool) {
+    let counter = Counter::for_model(model);
+    (counter.encoding(), counter.is_exact())
 }
 
 fn export<'py>(
     py: Python<'py>,
     outcome: &Outcome,
     request: &Request<'_>,
-    tokenizer: &Counter,
+    tokenizer: (&'static str, bool),
 ) -> PyResult<Bound<'py, PyTuple>> {
     let edits = PyList::empty(py);
     for edit in &outcome.edits {
@@ -157,15 +162,7 @@ fn export<'py>(
         let text = &request.str(o.id)[o.omission.range.clone()];
         omitted.append((o.message, o.omission.unit.name(), o.omission.first, o.omission.count, text))?;
     }
-    (
-        edits,
-        decisions,
-        omitted,
-        outcome.tokens_before,
-        outcome.tokens_after,
-        (tokenizer.encoding(), tokenizer.is_exact()),
-    )
-        .into_pyobject(py)
+    (edits, decisions, omitted, outcome.tokens_before, outcome.tokens_after, tokenizer).into_pyobject(py)
 }
 
 fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {
@@ -180,7 +177,7 @@ fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {
 }
 
 /// Compresses the body of an HTTP request. Returns
-/// `(new_body | None, tokens_before, tokens_after, transforms, model)`.
+/// `(new_body | None, tokens_before, tokens_after, transforms, tokenizer)`.
 #[pyfunction]
 #[pyo3(signature = (body, model, level, target_ratio, min_tokens, model_limit, query))]
 #[allow(clippy::too_many_arguments)]
@@ -203,7 +200,8 @@ fn compress_body<'py>(
         }
     }
     let new = done.body.map(|b| PyBytes::new(py, &b));
-    (new, done.outcome.tokens_before, done.outcome.tokens_after, transforms, done.model).into_pyobject(py)
+    let tokenizer = tokenizer(&done.model);
+    (new, done.outcome.tokens_before, done.outcome.tokens_after, transforms, tokenizer).into_pyobject(py)
 }
 
 /// Decodes every re-encoded block in `text`; what was left out stays left out.
