@@ -8,7 +8,7 @@
 //! the young one is full the old one goes. All operations are O(1).
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -55,12 +55,7 @@ struct Shard<V> {
 pub fn key(parts: &[&[u8]]) -> Key {
     static STATES: OnceLock<(RandomState, RandomState)> = OnceLock::new();
     let (a, b) = STATES.get_or_init(|| (RandomState::new(), RandomState::new()));
-    let hash = |state: &RandomState| {
-        let mut hasher = state.build_hasher();
-        parts.hash(&mut hasher);
-        hasher.finish()
-    };
-    Key(hash(a), hash(b))
+    Key(a.hash_one(parts), b.hash_one(parts))
 }
 
 impl<V> Memo<V> {

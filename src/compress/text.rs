@@ -21,6 +21,8 @@ pub(super) const MIN_TEXT_BYTES: usize = 200;
 pub(super) struct Done {
     /// The new text and what is missing in it; `None` if it stays as it was.
     pub(super) new: Option<(String, Vec<Omission>)>,
+    /// Names of the kinds that its payload was taken for.
+    pub(super) recognised: Vec<&'static str>,
     /// Names of the kinds that were compressed.
     pub(super) kinds: Vec<&'static str>,
     /// What was done.
@@ -120,7 +122,11 @@ impl Job<'_> {
         let mut omissions = Vec::new();
         for segment in segments {
             let part = &self.text[segment.range.clone()];
-            let compressed = if segment.is_payload { self.block(part, &query) } else { Err(done.why) };
+            let compressed = if segment.is_payload {
+                self.block(part, &query, &mut done.recognised)
+            } else {
+                Err(done.why)
+            };
             match compressed {
                 Ok(block) => {
                     new.push_str(&block.rendered.text);
@@ -144,7 +150,7 @@ impl Job<'_> {
         done
     }
 
-    fn block(&self, part: &str, query: &Query) -> Result<Block, &'static str> {
+    fn block(&self, part: &str, query: &Query, seen: &mut Vec<&'static str>) -> Result<Block, &'static str> {
         let cx = Context {
             tokens: self.counter,
             query,
@@ -155,6 +161,7 @@ impl Job<'_> {
         // A panic is a bug of ours; it costs this block its compression and nothing else.
         let attempt = catch_unwind(AssertUnwindSafe(|| {
             let kind = kinds::recognise(part).ok_or("kind not recognised")?;
+            seen.push(kind.name());
             let rendered = kind.compress(part, &cx).ok_or("nothing to gain")?;
             Ok((kind.name(), rendered))
         }));
