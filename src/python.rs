@@ -105,7 +105,7 @@ fn describe(name: &str) -> &'static str {
 }
 
 /// Compresses a list of messages. Returns
-/// `(edits, decisions, omitted, tokens_before, tokens_after, tokenizer)`.
+/// `(edits, decisions, omitted, tokens_before, tokens_after, over_limit, rewrites, tokenizer)`.
 #[pyfunction]
 #[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query, max_threads))]
 #[allow(clippy::too_many_arguments)]
@@ -164,7 +164,17 @@ fn export<'py>(
         let text = &request.str(o.id)[o.omission.range.clone()];
         omitted.append((o.message, o.omission.unit.name(), o.omission.first, o.omission.count, text))?;
     }
-    (edits, decisions, omitted, outcome.tokens_before, outcome.tokens_after, tokenizer).into_pyobject(py)
+    (
+        edits,
+        decisions,
+        omitted,
+        outcome.tokens_before,
+        outcome.tokens_after,
+        outcome.over_limit,
+        outcome.rewrites,
+        tokenizer,
+    )
+        .into_pyobject(py)
 }
 
 fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {

@@ -21,6 +21,8 @@ def compress_messages(
     list[tuple[int, str, int, int, str]],
     int,
     int,
+    int,
+    int,
     tuple[str, bool],
 ]: ...
 def compress_body(

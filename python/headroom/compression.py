@@ -88,6 +88,9 @@ class CompressResult:
         transforms_applied: what was done, each once, in order of first use.
         decisions: one per message.
         omitted: everything that is not visible any more, in order.
+        over_limit: tokens by which the messages still exceed `model_limit`; 0 if they fit.
+        rewrites: how often older turns were squeezed further, over the whole conversation, so that it
+            fits `model_limit`. Each costs the provider's cached prefix once.
         tokenizer: name of the encoding that counted.
         tokens_exact: False where counts are estimates, because the model's tokenizer is not public.
     """
@@ -98,6 +101,8 @@ class CompressResult:
     transforms_applied: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     omitted: list[Omitted] = field(default_factory=list)
+    over_limit: int = 0
+    rewrites: int = 0
     tokenizer: str = ""
     tokens_exact: bool = True
 
@@ -144,7 +149,8 @@ def compress(
         messages: OpenAI chat messages, Anthropic Messages or Responses input items. Never mutated.
         model: a model name as LiteLLM accepts it, for example "bedrock/claude-sonnet". Any name works;
             where the model's tokenizer is not public, counts are estimates and the result says so.
-        model_limit: context window of the model in tokens.
+        model_limit: tokens that the messages may take. Beyond it, older turns are squeezed further;
+            what the request needs besides (tools, the answer) is for the caller to subtract.
         config: options; `config_fields` are the same options as keywords, and win.
 
     Returns:
@@ -156,7 +162,7 @@ def compress(
         TypeError: an unknown option.
     """
     options = make_config(config, config_fields)
-    edits, decisions, omitted, before, after, (tokenizer, exact) = _core.compress_messages(
+    edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact) = _core.compress_messages(
         messages,
         model,
         options.level,
@@ -174,6 +180,8 @@ def compress(
         transforms_applied=list(dict.fromkeys(t for d in made for t in d.transforms)),
         decisions=made,
         omitted=[Omitted(*o) for o in omitted],
+        over_limit=over_limit,
+        rewrites=rewrites,
         tokenizer=tokenizer,
         tokens_exact=exact,
     )
