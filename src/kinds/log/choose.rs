@@ -35,6 +35,8 @@ pub(super) mod rank {
     pub const CONTEXT: u8 = 7;
     /// Everything else: only a generous target keeps it.
     pub const REST: u8 = 8;
+    /// Stands word for word further up.
+    pub const REPEAT: u8 = 9;
 }
 
 /// Lines at the start and at the end that always stay.
@@ -63,7 +65,14 @@ const MAX_FIRST_SHARE: f64 = 0.35;
 const FIRST_FRAMES: usize = 2;
 const LAST_FRAMES: usize = 3;
 /// Traces of at most this many frames stay whole.
-const SHORT_TRACE: usize = 6;
+const SHORT_TRACE: usize = 8;
+
+/// A run keeps about this many bytes in all: `RUN_BUDGET · bytes^RUN_EXPONENT` (2.5 kB of 2.5 kB … 4 kB
+/// of 10 kB, 15 kB of 100 kB), so that short outputs stay whole and long ones shrink most.
+const RUN_BUDGET: f64 = 5.0;
+const RUN_EXPONENT: f64 = 0.7;
+/// What stands behind a failure tells less than what stands before it.
+const AFTER_COSTS: usize = 2;
 
 /// Ranks of all lines of a text.
 pub(super) struct Ranks<'v> {
@@ -206,10 +215,10 @@ impl<'v> Ranks<'v> {
                     (true, true) => rank::TRACE,
                     _ => rank::REST,
                 };
-                for i in frame.clone() {
-                    // A frame is no error of its own, whatever its function is called.
-                    self.ranks[i] = if self.ranks[i] == rank::NAMED { rank::NAMED } else { rank };
-                }
+                // A frame is no error of its own, whatever its function is called, and stays or goes as a
+                // whole.
+                let named = is_new && frame.clone().any(|i| self.ranks[i] == rank::NAMED);
+                self.ranks[frame.clone()].fill(if named { rank::NAMED } else { rank });
             }
         }
     }
@@ -258,26 +267,57 @@ impl<'v> Ranks<'v> {
     /// A run of tests: failures and what stands next to them.
     fn run(&mut self) {
         let view = self.view;
-        for i in 0..view.len() {
+        let repeats = repeated_lines(view);
+        for (i, repeats) in repeats.iter().enumerate() {
+            let named = self.ranks[i] == rank::NAMED;
             match view.roles[i] {
-                Role::Fail | Role::Summary | Role::Detail => {
-                    self.put(i, rank::FAILURE);
-                }
+                Role::Fail | Role::Summary => self.put(i, rank::FAILURE),
                 Role::Section => self.put(i, rank::TRACE),
+                Role::Detail if !repeats => self.put(i, rank::TRACE),
+                _ if *repeats && !named && self.ranks[i] > rank::FRAME => self.ranks[i] = rank::REPEAT,
                 _ => {}
             }
         }
-        for i in 0..view.len() {
-            let near =
-                |j: Option<usize>| j.and_then(|j| self.ranks.get(j)).is_some_and(|r| *r == rank::FAILURE);
-            if !self.is_blank(i)
-                && !self.is_pass(i)
-                && !self.in_frame(i)
-                && view.roles[i] != Role::Ruler
-                && (near(i.checked_sub(1)) || near(Some(i + 1)))
-            {
-                self.put(i, rank::CONTEXT);
+        self.surroundings();
+    }
+
+    /// Lines nearest to failures, up to what a text of this size may keep.
+    fn surroundings(&mut self) {
+        let view = self.view;
+        let n = view.len();
+        let mut distance = vec![usize::MAX; n];
+        let mut last: Option<usize> = None;
+        for (i, distance) in distance.iter_mut().enumerate() {
+            if self.ranks[i] == rank::FAILURE {
+                last = Some(i);
             }
+            *distance = last.map_or(usize::MAX, |l| AFTER_COSTS * (i - l));
+        }
+        last = None;
+        for (i, distance) in distance.iter_mut().enumerate().rev() {
+            if self.ranks[i] == rank::FAILURE {
+                last = Some(i);
+            }
+            *distance = (*distance).min(last.map_or(usize::MAX, |l| l - i));
+        }
+        let budget = RUN_BUDGET * (view.text.len() as f64).powf(RUN_EXPONENT);
+        let kept: usize = (0..n).filter(|i| self.ranks[*i] < rank::REST).map(|i| view.bytes(i)).sum();
+        let mut left = budget - kept as f64;
+        let fits = |i: &usize| {
+            self.ranks[*i] == rank::REST
+                && !self.is_blank(*i)
+                && !self.is_pass(*i)
+                && view.roles[*i] != Role::Ruler
+                && !self.in_frame(*i)
+        };
+        let mut near: Vec<usize> = (0..n).filter(fits).collect();
+        near.sort_by_key(|i| (distance[*i], *i));
+        for i in near {
+            left -= view.bytes(i) as f64;
+            if left < 0.0 {
+                break;
+            }
+            self.put(i, rank::CONTEXT);
         }
     }
 
@@ -292,7 +332,7 @@ impl<'v> Ranks<'v> {
         let view = self.view;
         let mut left = share * view.text.len() as f64;
         let mut keep = vec![false; view.len()];
-        for rank in rank::NAMED..=rank::REST {
+        for rank in rank::NAMED..=rank::REPEAT {
             let lines: Vec<usize> = (0..view.len()).filter(|i| self.ranks[*i] == rank).collect();
             let bytes: usize = lines.iter().map(|i| view.bytes(*i)).sum();
             if bytes as f64 <= left {
@@ -314,6 +354,24 @@ impl<'v> Ranks<'v> {
         }
         keep
     }
+}
+
+/// Shorter lines repeat by chance.
+const MIN_REPEAT_BYTES: usize = 12;
+
+/// Lines that stand, together with a neighbour, word for word further up.
+fn repeated_lines(view: &View<'_>) -> Vec<bool> {
+    let mut out = vec![false; view.len()];
+    let mut seen: HashMap<(&str, &str), ()> = HashMap::new();
+    let filled: Vec<usize> = (0..view.len()).filter(|i| !view.message(*i).trim().is_empty()).collect();
+    for pair in filled.windows(2) {
+        let (a, b) = (view.message(pair[0]), view.message(pair[1]));
+        if a.len() + b.len() >= 2 * MIN_REPEAT_BYTES && seen.insert((a, b), ()).is_some() {
+            out[pair[0]] = true;
+            out[pair[1]] = true;
+        }
+    }
+    out
 }
 
 /// At least this many marks of a run make a text one.

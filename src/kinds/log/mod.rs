@@ -9,6 +9,7 @@
 //! Unit: the line. Cost: linear; see the modules.
 
 mod choose;
+mod diagnostic;
 mod outlier;
 mod recognise;
 mod relevance;
@@ -43,6 +44,9 @@ impl Kind for Log {
             return None;
         }
         let view = View::new(text, select::lines(text));
+        if view.is_run() && text.len() < MIN_RUN_BYTES {
+            return None;
+        }
         let ranks = Ranks::new(&view, cx.query);
         let mut keep = match cx.options.target_ratio {
             Some(share) => ranks.keep_share(share),
@@ -54,8 +58,12 @@ impl Kind for Log {
     }
 }
 
+/// The output of a test run or a traceback shorter than this (about 500 tokens) stays as it is: most of
+/// it concerns the failure.
+const MIN_RUN_BYTES: usize = 2000;
+
 /// A run of lines this short costs less than the mark that would stand for it (about 9 tokens).
-const MARK_BYTES: usize = 32;
+const MARK_BYTES: usize = 40;
 
 /// Keeps runs that are cheaper than their mark.
 fn fill_gaps(view: &View<'_>, keep: &mut [bool]) {
