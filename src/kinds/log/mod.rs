@@ -9,6 +9,7 @@
 //! Unit: the line. Cost: linear; see the modules.
 
 mod choose;
+mod cost;
 mod diagnostic;
 mod outlier;
 mod recognise;
@@ -62,18 +63,19 @@ impl Kind for Log {
 /// it concerns the failure.
 const MIN_RUN_BYTES: usize = 2000;
 
-/// A run of lines this short costs less than the mark that would stand for it (about 9 tokens).
-const MARK_BYTES: usize = 40;
-
-/// Keeps runs that are cheaper than their mark.
+/// Keeps runs that are cheaper than the mark that would stand for them.
 fn fill_gaps(view: &View<'_>, keep: &mut [bool]) {
     let mut i = 0;
     while i < keep.len() {
         let mut j = i;
+        let mut tokens = 0;
         while j < keep.len() && keep[j] == keep[i] {
+            if !keep[i] && tokens <= cost::MARK_TOKENS {
+                tokens += cost::tokens(&view.text[view.lines[j].clone()]);
+            }
             j += 1;
         }
-        if !keep[i] && view.lines[j - 1].end - view.lines[i].start <= MARK_BYTES {
+        if !keep[i] && tokens <= cost::MARK_TOKENS {
             keep[i..j].fill(true);
         }
         i = j;
