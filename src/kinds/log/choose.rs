@@ -35,6 +35,8 @@ pub(super) mod rank {
     pub const CONTEXT: u8 = 7;
     /// Everything else: only a generous target keeps it.
     pub const REST: u8 = 8;
+    /// Stands word for word further up.
+    pub const REPEAT: u8 = 9;
 }
 
 /// Lines at the start and at the end that always stay.
@@ -49,6 +51,9 @@ const LITERAL_ENDS: usize = 5;
 /// Lines kept for sharing words with the question, in all and per template.
 const BEST_LINES: usize = 10;
 const BEST_PER_TEMPLATE: usize = 3;
+/// One of them per this many lines, and only with this share of the best score.
+const LINES_PER_BEST: usize = 20;
+const MIN_BEST: f64 = 0.4;
 /// Lines of one template kept for weak words.
 const WEAK_PER_TEMPLATE: usize = 3;
 /// All errors stay while they make up at most this share of the text.
@@ -63,7 +68,21 @@ const MAX_FIRST_SHARE: f64 = 0.35;
 const FIRST_FRAMES: usize = 2;
 const LAST_FRAMES: usize = 3;
 /// Traces of at most this many frames stay whole.
-const SHORT_TRACE: usize = 6;
+const SHORT_TRACE: usize = 8;
+
+/// A run keeps about `RUN_BUDGET · bytes^RUN_EXPONENT` bytes in all (1.2 kB of 2.5 kB, 3 kB of 10 kB,
+/// 16 kB of 100 kB): short outputs stay nearly whole, long ones shrink most.
+const RUN_BUDGET: f64 = 5.0;
+const RUN_EXPONENT: f64 = 0.7;
+/// A long question is a task, and whoever works on code needs the source around its failures: with this
+/// many terms (an issue's text has more) the budget grows by `TASK_BUDGET`.
+const TASK_TERMS: f64 = 50.0;
+const TASK_BUDGET: f64 = 7.0;
+/// Distinct warnings kept in a run that failed, and in one that did not.
+const WARNINGS_BESIDE_FAILURES: usize = 3;
+const WARNINGS: usize = 10;
+/// What stands behind a failure tells less than what stands before it.
+const AFTER_COSTS: usize = 2;
 
 /// Ranks of all lines of a text.
 pub(super) struct Ranks<'v> {
@@ -82,7 +101,7 @@ impl<'v> Ranks<'v> {
         out.weak();
         out.traces();
         if view.is_run() {
-            out.run();
+            out.run(query);
         } else {
             out.firsts();
         }
@@ -124,8 +143,12 @@ impl<'v> Ranks<'v> {
         let mut scores = relevance::scores(self.view.text, &self.view.messages, query);
         scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let mut taken: HashMap<u32, usize> = HashMap::new();
-        let mut left = BEST_LINES;
-        for (i, _) in scores {
+        let mut left = BEST_LINES.min(1 + self.view.len() / LINES_PER_BEST);
+        let best = scores.first().map_or(0.0, |s| s.1);
+        for (i, score) in scores {
+            if score < MIN_BEST * best {
+                break;
+            }
             let of_template = taken.entry(self.view.templates.of_line[i]).or_default();
             if *of_template < BEST_PER_TEMPLATE {
                 *of_template += 1;
@@ -170,10 +193,17 @@ impl<'v> Ranks<'v> {
 
     fn weak(&mut self) {
         let view = self.view;
+        let is_run = view.is_run();
         let mut taken: HashMap<(u32, u64), ()> = HashMap::new();
         let mut of_template: HashMap<u32, usize> = HashMap::new();
         for i in 0..view.len() {
-            if view.severity[i] != Severity::Weak || self.is_pass(i) {
+            // In a run, what is indented is source: words of trouble in it say nothing.
+            let is_source = is_run && view.message(i).starts_with("    ");
+            if view.severity[i] != Severity::Weak
+                || self.is_pass(i)
+                || is_source
+                || is_run && view.roles[i] == Role::Warning
+            {
                 continue;
             }
             let template = view.templates.of_line[i];
@@ -206,10 +236,10 @@ impl<'v> Ranks<'v> {
                     (true, true) => rank::TRACE,
                     _ => rank::REST,
                 };
-                for i in frame.clone() {
-                    // A frame is no error of its own, whatever its function is called.
-                    self.ranks[i] = if self.ranks[i] == rank::NAMED { rank::NAMED } else { rank };
-                }
+                // A frame is no error of its own, whatever its function is called, and stays or goes as a
+                // whole.
+                let named = is_new && frame.clone().any(|i| self.ranks[i] == rank::NAMED);
+                self.ranks[frame.clone()].fill(if named { rank::NAMED } else { rank });
             }
         }
     }
@@ -256,28 +286,77 @@ impl<'v> Ranks<'v> {
     }
 
     /// A run of tests: failures and what stands next to them.
-    fn run(&mut self) {
+    fn run(&mut self, query: &Query) {
         let view = self.view;
-        for i in 0..view.len() {
+        let repeats = repeated_lines(view);
+        for (i, repeats) in repeats.iter().enumerate() {
+            let named = self.ranks[i] == rank::NAMED;
             match view.roles[i] {
-                Role::Fail | Role::Summary | Role::Detail => {
-                    self.put(i, rank::FAILURE);
-                }
+                Role::Fail | Role::Summary => self.put(i, rank::FAILURE),
                 Role::Section => self.put(i, rank::TRACE),
+                Role::Detail if !repeats => self.put(i, rank::TRACE),
+                _ if *repeats && !named && self.ranks[i] > rank::FRAME => self.ranks[i] = rank::REPEAT,
                 _ => {}
             }
         }
-        for i in 0..view.len() {
-            let near =
-                |j: Option<usize>| j.and_then(|j| self.ranks.get(j)).is_some_and(|r| *r == rank::FAILURE);
-            if !self.is_blank(i)
-                && !self.is_pass(i)
-                && !self.in_frame(i)
-                && view.roles[i] != Role::Ruler
-                && (near(i.checked_sub(1)) || near(Some(i + 1)))
-            {
-                self.put(i, rank::CONTEXT);
+        self.warnings();
+        self.surroundings(query);
+    }
+
+    /// Distinct warnings of tools: many of them say the same of other places.
+    fn warnings(&mut self) {
+        let view = self.view;
+        let failed = self.ranks.contains(&rank::FAILURE);
+        let mut left = if failed { WARNINGS_BESIDE_FAILURES } else { WARNINGS };
+        let mut seen = std::collections::HashSet::new();
+        for i in (0..view.len()).filter(|i| view.roles[*i] == Role::Warning) {
+            let message = view.message(i);
+            let said = memchr::memmem::find(message.as_bytes(), b"arning").map_or("", |at| &message[at..]);
+            if left > 0 && seen.insert(standalone_key(said)) {
+                left -= 1;
+                self.put(i, rank::WEAK);
             }
+        }
+    }
+
+    /// Lines nearest to failures, up to what a text of this size may keep.
+    fn surroundings(&mut self, query: &Query) {
+        let view = self.view;
+        let n = view.len();
+        let mut distance = vec![usize::MAX; n];
+        let mut last: Option<usize> = None;
+        for (i, distance) in distance.iter_mut().enumerate() {
+            if self.ranks[i] == rank::FAILURE {
+                last = Some(i);
+            }
+            *distance = last.map_or(usize::MAX, |l| AFTER_COSTS * (i - l));
+        }
+        last = None;
+        for (i, distance) in distance.iter_mut().enumerate().rev() {
+            if self.ranks[i] == rank::FAILURE {
+                last = Some(i);
+            }
+            *distance = (*distance).min(last.map_or(usize::MAX, |l| l - i));
+        }
+        let task = (query.terms.len() as f64 / TASK_TERMS).min(1.0);
+        let budget = (RUN_BUDGET + task * TASK_BUDGET) * (view.text.len() as f64).powf(RUN_EXPONENT);
+        let kept: usize = (0..n).filter(|i| self.ranks[*i] < rank::REST).map(|i| view.bytes(i)).sum();
+        let mut left = budget - kept as f64;
+        let fits = |i: &usize| {
+            self.ranks[*i] == rank::REST
+                && !self.is_blank(*i)
+                && !self.is_pass(*i)
+                && view.roles[*i] != Role::Ruler
+                && !self.in_frame(*i)
+        };
+        let mut near: Vec<usize> = (0..n).filter(fits).collect();
+        near.sort_by_key(|i| (distance[*i], *i));
+        for i in near {
+            left -= view.bytes(i) as f64;
+            if left < 0.0 {
+                break;
+            }
+            self.put(i, rank::CONTEXT);
         }
     }
 
@@ -292,7 +371,7 @@ impl<'v> Ranks<'v> {
         let view = self.view;
         let mut left = share * view.text.len() as f64;
         let mut keep = vec![false; view.len()];
-        for rank in rank::NAMED..=rank::REST {
+        for rank in rank::NAMED..=rank::REPEAT {
             let lines: Vec<usize> = (0..view.len()).filter(|i| self.ranks[*i] == rank).collect();
             let bytes: usize = lines.iter().map(|i| view.bytes(*i)).sum();
             if bytes as f64 <= left {
@@ -314,6 +393,24 @@ impl<'v> Ranks<'v> {
         }
         keep
     }
+}
+
+/// Shorter lines repeat by chance.
+const MIN_REPEAT_BYTES: usize = 12;
+
+/// Lines that stand, together with a neighbour, word for word further up.
+fn repeated_lines(view: &View<'_>) -> Vec<bool> {
+    let mut out = vec![false; view.len()];
+    let mut seen: HashMap<(&str, &str), ()> = HashMap::new();
+    let filled: Vec<usize> = (0..view.len()).filter(|i| !view.message(*i).trim().is_empty()).collect();
+    for pair in filled.windows(2) {
+        let (a, b) = (view.message(pair[0]), view.message(pair[1]));
+        if a.len() + b.len() >= 2 * MIN_REPEAT_BYTES && seen.insert((a, b), ()).is_some() {
+            out[pair[0]] = true;
+            out[pair[1]] = true;
+        }
+    }
+    out
 }
 
 /// At least this many marks of a run make a text one.

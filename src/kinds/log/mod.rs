@@ -9,6 +9,8 @@
 //! Unit: the line. Cost: linear; see the modules.
 
 mod choose;
+mod cost;
+mod diagnostic;
 mod outlier;
 mod recognise;
 mod relevance;
@@ -43,6 +45,9 @@ impl Kind for Log {
             return None;
         }
         let view = View::new(text, select::lines(text));
+        if view.is_run() && text.len() < MIN_RUN_BYTES {
+            return None;
+        }
         let ranks = Ranks::new(&view, cx.query);
         let mut keep = match cx.options.target_ratio {
             Some(share) => ranks.keep_share(share),
@@ -54,18 +59,23 @@ impl Kind for Log {
     }
 }
 
-/// A run of lines this short costs less than the mark that would stand for it (about 9 tokens).
-const MARK_BYTES: usize = 32;
+/// The output of a test run or a traceback shorter than this (about 500 tokens) stays as it is: most of
+/// it concerns the failure.
+const MIN_RUN_BYTES: usize = 2000;
 
-/// Keeps runs that are cheaper than their mark.
+/// Keeps runs that are cheaper than the mark that would stand for them.
 fn fill_gaps(view: &View<'_>, keep: &mut [bool]) {
     let mut i = 0;
     while i < keep.len() {
         let mut j = i;
+        let mut tokens = 0;
         while j < keep.len() && keep[j] == keep[i] {
+            if !keep[i] && tokens <= cost::MARK_TOKENS {
+                tokens += cost::tokens(&view.text[view.lines[j].clone()]);
+            }
             j += 1;
         }
-        if !keep[i] && view.lines[j - 1].end - view.lines[i].start <= MARK_BYTES {
+        if !keep[i] && tokens <= cost::MARK_TOKENS {
             keep[i..j].fill(true);
         }
         i = j;

@@ -1,7 +1,7 @@
 //! Whether a text is a log. Looks at a bounded sample of lines.
 
 use super::testrun::{self, Role};
-use super::{severity, template, timestamp, trace};
+use super::{diagnostic, severity, template, timestamp, trace};
 
 /// Lines looked at: from the start, the middle and the end.
 const SAMPLE: usize = 60;
@@ -17,6 +17,9 @@ pub(super) fn confidence(text: &str) -> u8 {
     }
     let n = filled.len() as f64;
     let share = |count: usize| count as f64 / n;
+    if share(filled.iter().filter(|l| diagnostic::split(l) > 0).count()) >= 0.5 {
+        return 90;
+    }
     if share(filled.iter().filter(|l| is_foreign(l)).count()) > 0.3 {
         return 0;
     }
@@ -88,7 +91,15 @@ fn is_foreign(line: &str) -> bool {
     {
         return true;
     }
-    is_match(line)
+    is_match(line) || is_listed(line)
+}
+
+/// A line of `ls -l`: `-rw-r--r--  1 root …`.
+fn is_listed(line: &str) -> bool {
+    let b = line.as_bytes();
+    b.len() > 12
+        && matches!(b[0], b'-' | b'd' | b'l' | b'c' | b'b' | b's' | b'p')
+        && b[1..10].iter().all(|c| matches!(c, b'r' | b'w' | b'x' | b's' | b'S' | b't' | b'T' | b'-'))
 }
 
 /// `src/a.py:12:text`, `12:text`, `src/a.py-12-text`.

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::diagnostic;
 use super::severity::{self, Severity};
 use super::template::Templates;
 use super::testrun::{self, Role};
@@ -32,17 +33,25 @@ pub(super) struct View<'t> {
     pub traces: Vec<Trace>,
     /// Which lines are the same message.
     pub templates: Templates,
-    /// Whether most lines carry a timestamp.
+    /// Whether the lines carry a timestamp (or a place, in a linter's output).
     pub is_stamped: bool,
 }
 
 impl<'t> View<'t> {
     /// Reads a text that is cut into `lines`.
     pub fn new(text: &'t str, lines: Vec<Range<usize>>) -> Self {
-        let stamps: Vec<usize> = lines.iter().map(|l| timestamp::split(&text[l.clone()])).collect();
+        let mut stamps: Vec<usize> = lines.iter().map(|l| timestamp::split(&text[l.clone()])).collect();
         let filled = lines.iter().filter(|l| l.len() > 1).count();
-        let stamped = stamps.iter().filter(|s| **s > 0).count();
-        let is_stamped = stamped as f64 >= STAMPED_SHARE * filled as f64 && stamped > 0;
+        let enough = |stamps: &[usize]| {
+            let stamped = stamps.iter().filter(|s| **s > 0).count();
+            stamped as f64 >= STAMPED_SHARE * filled as f64 && stamped > 0
+        };
+        let mut is_stamped = enough(&stamps);
+        if !is_stamped {
+            // A linter's place says where, as a timestamp says when.
+            stamps = lines.iter().map(|l| diagnostic::split(&text[l.clone()])).collect();
+            is_stamped = enough(&stamps);
+        }
         let messages: Vec<Range<usize>> = lines
             .iter()
             .zip(&stamps)
