@@ -150,7 +150,13 @@ impl Reader<'_> {
         Some(Form::Record(record))
     }
 
-    fn parts(&mut self, record: &mut Record, prefix: &str, groups: &[usize], depth: usize) -> Option<Vec<Part>> {
+    fn parts(
+        &mut self,
+        record: &mut Record,
+        prefix: &str,
+        groups: &[usize],
+        depth: usize,
+    ) -> Option<Vec<Part>> {
         if depth > MAX_DEPTH || !self.eat("{") {
             return None;
         }
@@ -166,7 +172,14 @@ impl Reader<'_> {
         }
     }
 
-    fn part(&mut self, record: &mut Record, key: String, path: &str, groups: &[usize], depth: usize) -> Option<Part> {
+    fn part(
+        &mut self,
+        record: &mut Record,
+        key: String,
+        path: &str,
+        groups: &[usize],
+        depth: usize,
+    ) -> Option<Part> {
         let optional = self.eat("?{");
         if optional {
             self.at -= 1;
@@ -188,7 +201,13 @@ impl Reader<'_> {
         let leaf = record.leaves.len();
         // Two columns with one path cannot be named.
         record.names.entry(path.to_owned()).and_modify(|l| *l = NO_LEAF).or_insert(leaf);
-        record.leaves.push(Leaf { prefix: path[..path.len() - key.len()].to_owned(), key, form, fill, groups: groups.to_vec() });
+        record.leaves.push(Leaf {
+            prefix: path[..path.len() - key.len()].to_owned(),
+            key,
+            form,
+            fill,
+            groups: groups.to_vec(),
+        });
         Some(Part::Leaf(leaf))
     }
 

@@ -22,8 +22,10 @@ const MIN_MAP_MEMBERS: usize = 12;
 /// Arrays below this many bytes are not worth a mark.
 const MIN_BYTES: usize = 400;
 /// Questions with one of these ask about all records at once.
-const ABOUT_ALL: [&str; 12] =
-    ["how many", "count ", "all ", "every ", "each ", "total", "average", "sum ", "list ", "most ", "compare", "summar"];
+const ABOUT_ALL: [&str; 12] = [
+    "how many", "count ", "all ", "every ", "each ", "total", "average", "sum ", "list ", "most ", "compare",
+    "summar",
+];
 
 /// Where the literals of the question occur in the values of a text.
 #[derive(Debug)]
@@ -45,8 +47,11 @@ impl Gate {
         if query.literals.is_empty() || ABOUT_ALL.iter().any(|words| question.contains(words)) {
             return None;
         }
-        let finder =
-            AhoCorasick::builder().match_kind(MatchKind::Standard).ascii_case_insensitive(true).build(&query.literals).ok()?;
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
+            .build(&query.literals)
+            .ok()?;
         let src = tape.src();
         let found: Vec<(Range<usize>, usize)> = finder
             .find_overlapping_iter(src)
@@ -196,7 +201,9 @@ mod tests {
     }
 
     fn records(n: usize) -> String {
-        let rows: Vec<_> = (0..n).map(|i| format!(r#"{{"id":"i-{i}","state":"ok","note":"x{}"}}"#, "y".repeat(40))).collect();
+        let rows: Vec<_> = (0..n)
+            .map(|i| format!(r#"{{"id":"i-{i}","state":"ok","note":"x{}"}}"#, "y".repeat(40)))
+            .collect();
         format!("[{}]", rows.join(","))
     }
 
