@@ -83,7 +83,7 @@ impl Gate {
     /// Keeps the hits inside values and keys of maps, in order; notes literals that are fields.
     fn sort_hits(&mut self, tape: &Tape<'_>, mut found: Vec<(Range<usize>, usize)>, is_field: &mut [bool]) {
         found.sort_by_key(|(range, literal)| (range.start, *literal));
-        let mut found = found.into_iter().peekable();
+        let found = found.into_iter();
         // All fields, in order of position: the keys of objects that are no maps.
         let mut fields: Vec<Range<usize>> = Vec::new();
         let mut id = 1;
@@ -95,7 +95,7 @@ impl Gate {
         }
         fields.sort_by_key(|range| range.start);
         let mut at = 0;
-        while let Some((hit, literal)) = found.next() {
+        for (hit, literal) in found {
             while fields.get(at).is_some_and(|field| field.end <= hit.start) {
                 at += 1;
             }

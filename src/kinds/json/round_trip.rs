@@ -1,6 +1,6 @@
 //! Whatever is written is read back as the same data.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
 
