@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::echo::Echoes;
-use super::text::{self, Done};
+use super::text::{self, Block, Done};
 use super::turns;
 use crate::kinds::Source;
 use crate::mark::{self, Omission, Piece, Unit};
@@ -197,7 +197,7 @@ impl Ground<'_> {
             return result;
         }
         // JSON has no lines of its own: how it is broken into lines is white space, and goes.
-        let by_line = !result.recognised.contains(&"json");
+        let by_line = !result.blocks.iter().any(|b| b.kind == "json");
         let visible = result.new.as_ref().map_or(text.text, |(new, _)| new.as_str());
         let is_ours = result.new.is_none() && mark::is_marked(text.text);
         let found = (!is_ours && epochs.stages[job] == Stage::None)
@@ -209,6 +209,7 @@ impl Ground<'_> {
                 result = Arc::new(Done {
                     new: Some((echo.text, echo.omissions)),
                     kinds: vec!["echo"],
+                    blocks: vec![whole_block("echo", text.text, before, after)],
                     transforms: echo.transforms,
                     saved: before - after,
                     ..Done::default()
@@ -233,18 +234,24 @@ impl Ground<'_> {
         let omission = Omission { range: 0..source.len(), unit: Unit::Line, first: 1, count };
         let piece = Piece::Omit { omission, label: Some(LEFT_OUT.to_owned()) };
         let rendered = mark::render(source, vec![piece], vec!["limit"]);
-        let saved = text::count(self.counter, source).saturating_sub(self.counter.count(&rendered.text));
+        let (before, after) = (text::count(self.counter, source), self.counter.count(&rendered.text));
         smaller(
             Arc::new(Done {
                 new: Some((rendered.text, rendered.omissions)),
                 kinds: vec!["limit"],
+                blocks: vec![whole_block("limit", source, before, after)],
                 transforms: rendered.transforms,
-                saved,
+                saved: before.saturating_sub(after),
                 ..Done::default()
             }),
             base,
         )
     }
+}
+
+/// What is said of a text that was taken as a whole.
+fn whole_block(kind: &'static str, text: &str, tokens_before: usize, tokens_after: usize) -> Block {
+    Block { range: 0..text.len(), kind, why: "", tokens_before, tokens_after }
 }
 
 /// The result that saves more.
