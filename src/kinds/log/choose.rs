@@ -56,9 +56,12 @@ const LINES_PER_BEST: usize = 20;
 const MIN_BEST: f64 = 0.4;
 /// Lines of one template kept for weak words.
 const WEAK_PER_TEMPLATE: usize = 3;
-/// All errors stay while they make up at most this share of the text.
-const MAX_ERROR_SHARE: f64 = 0.12;
-/// Beyond it, of near-identical errors this many stay (first ones, and the last).
+/// All errors stay while they make up at most this share of the text, and all declared warnings.
+const MAX_ERROR_SHARE: f64 = 0.35;
+const MAX_WARNING_SHARE: f64 = 0.08;
+/// Beyond it, near-identical errors (they differ in numbers alone) still all stay in groups up to this
+/// size; of larger groups the first ones and the last.
+const SMALL_GROUP: usize = 12;
 const REPEATED_ERRORS: usize = 3;
 /// First lines of variants kept per template.
 const VARIANTS: u16 = 3;
@@ -161,30 +164,35 @@ impl<'v> Ranks<'v> {
         }
     }
 
-    /// Strong lines: each distinct one, and all of them while they are few.
+    /// Errors and declared warnings: each distinct one, and all of them while they are few.
     fn errors(&mut self) {
-        let view = self.view;
-        let strong: Vec<usize> =
-            (0..view.len()).filter(|i| view.severity[*i] == Severity::Strong && !self.is_pass(*i)).collect();
-        let bytes: usize = strong.iter().map(|i| view.bytes(*i)).sum();
-        let few = bytes as f64 <= MAX_ERROR_SHARE * view.text.len() as f64;
-        let mut seen: HashMap<u64, (usize, usize)> = HashMap::new();
-        for i in strong {
-            let key = standalone_key(view.message(i));
-            let (count, last) = seen.entry(key).or_insert((0, i));
-            *count += 1;
-            *last = i;
-            let count = *count;
-            if count == 1 {
-                self.put(i, rank::FAILURE);
-            } else if few || count < REPEATED_ERRORS {
-                self.put(i, rank::REPEATED);
+        for (severity, share, first) in [
+            (Severity::Strong, MAX_ERROR_SHARE, rank::FAILURE),
+            (Severity::Warning, MAX_WARNING_SHARE, rank::REPEATED),
+        ] {
+            let view = self.view;
+            let is_one = |i: &usize| view.severity[*i] == severity && !self.is_pass(*i) && !self.in_frame(*i);
+            let lines: Vec<usize> = (0..view.len()).filter(is_one).collect();
+            let bytes: usize = lines.iter().map(|i| view.bytes(*i)).sum();
+            let few = bytes as f64 <= share * view.text.len() as f64;
+            if !few && severity == Severity::Warning {
+                continue;
+            }
+            let keys: Vec<u64> = lines.iter().map(|i| standalone_key(view.message(*i))).collect();
+            let mut total: HashMap<u64, usize> = HashMap::new();
+            keys.iter().for_each(|key| *total.entry(*key).or_default() += 1);
+            let mut seen: HashMap<u64, usize> = HashMap::new();
+            for (i, key) in lines.into_iter().zip(keys) {
+                let seen = seen.entry(key).or_default();
+                *seen += 1;
+                let total = total.get(&key).copied().unwrap_or(0);
+                if *seen == 1 {
+                    self.put(i, first);
+                } else if few || total <= SMALL_GROUP || *seen < REPEATED_ERRORS || *seen == total {
+                    self.put(i, rank::REPEATED);
+                }
             }
         }
-        let mut lasts: Vec<usize> =
-            seen.into_values().filter(|(count, _)| *count > 1).map(|(_, last)| last).collect();
-        lasts.sort_unstable();
-        lasts.into_iter().for_each(|i| self.put(i, rank::REPEATED));
     }
 
     fn is_pass(&self, i: usize) -> bool {
@@ -199,7 +207,7 @@ impl<'v> Ranks<'v> {
         for i in 0..view.len() {
             // In a run, what is indented is source: words of trouble in it say nothing.
             let is_source = is_run && view.message(i).starts_with("    ");
-            if view.severity[i] != Severity::Weak
+            if !matches!(view.severity[i], Severity::Weak | Severity::Warning)
                 || self.is_pass(i)
                 || is_source
                 || is_run && view.roles[i] == Role::Warning
@@ -425,5 +433,44 @@ impl View<'_> {
             .filter(|r| matches!(r, Role::Fail | Role::Summary | Role::Pass | Role::Section | Role::Detail))
             .count();
         !self.is_stamped && (marks >= MIN_RUN_LINES || !self.traces.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod probe {
+    use super::*;
+    #[test]
+    #[ignore]
+    fn probe() {
+        let text = std::fs::read_to_string(std::env::var("PROBE").unwrap()).unwrap();
+        let q = std::env::var("Q").unwrap_or_default();
+        let view = View::new(&text, crate::select::lines(&text));
+        let r = Ranks::new(&view, &Query::new(&q, ""));
+        println!(
+            "run {} stamped {} templates {} lines {}",
+            view.is_run(),
+            view.is_stamped,
+            view.templates.list.len(),
+            view.len()
+        );
+        let mut by = [(0usize, 0usize); 10];
+        for i in 0..view.len() {
+            by[r.ranks[i] as usize].0 += 1;
+            by[r.ranks[i] as usize].1 += view.bytes(i);
+        }
+        for (k, b) in by.iter().enumerate() {
+            println!("rank {k}: {} lines {:.1}%", b.0, 100.0 * b.1 as f64 / text.len() as f64);
+        }
+        for i in 0..view.len() {
+            println!(
+                "{} {:?} {:?} t{} v{} {}",
+                r.ranks[i],
+                view.severity[i],
+                view.roles[i],
+                view.templates.of_line[i] as i32,
+                view.templates.variant[i],
+                view.message(i).chars().take(150).collect::<String>()
+            );
+        }
     }
 }
