@@ -77,10 +77,12 @@ const SHORT_TRACE: usize = 8;
 /// 16 kB of 100 kB): short outputs stay nearly whole, long ones shrink most.
 const RUN_BUDGET: f64 = 5.0;
 const RUN_EXPONENT: f64 = 0.7;
-/// A long question is a task, and whoever works on code needs the source around its failures: with this
-/// many terms (an issue's text has more) the budget grows by `TASK_BUDGET`.
-const TASK_TERMS: f64 = 50.0;
-const TASK_BUDGET: f64 = 7.0;
+/// A long question is a task, and whoever works on code needs the source around its failures: from the
+/// first to the second number of terms (an issue's text has more) the budget grows by `TASK_BUDGET`.
+const TASK_TERMS: (f64, f64) = (20.0, 60.0);
+const TASK_BUDGET: f64 = 11.0;
+/// As `RUN_BUDGET`, for the list that a linter prints: every line of it is something to mend.
+const LINT_BUDGET: f64 = 7.0;
 /// Distinct warnings kept in a run that failed, and in one that did not.
 const WARNINGS_BESIDE_FAILURES: usize = 3;
 const WARNINGS: usize = 10;
@@ -108,8 +110,10 @@ impl<'v> Ranks<'v> {
         } else {
             out.firsts();
         }
-        for i in outlier::find(view.text, &view.messages, &view.templates) {
-            out.put(i, rank::WEAK);
+        if !view.is_located {
+            for i in outlier::find(view.text, &view.messages, &view.templates) {
+                out.put(i, rank::WEAK);
+            }
         }
         out
     }
@@ -257,7 +261,9 @@ impl<'v> Ranks<'v> {
         let view = self.view;
         let mut firsts: Vec<usize> = (0..view.templates.list.len()).collect();
         firsts.sort_by_key(|t| (view.templates.list[*t].count > 1, view.templates.list[*t].first));
-        let mut left = (MAX_FIRST_SHARE * view.text.len() as f64) as usize;
+        let share = MAX_FIRST_SHARE * view.text.len() as f64;
+        let listed = LINT_BUDGET * (view.text.len() as f64).powf(RUN_EXPONENT);
+        let mut left = if view.is_located { listed } else { share } as usize;
         for t in firsts {
             let i = view.templates.list[t].first;
             if self.in_frame(i) || self.is_pass(i) {
@@ -346,7 +352,8 @@ impl<'v> Ranks<'v> {
             }
             *distance = (*distance).min(last.map_or(usize::MAX, |l| l - i));
         }
-        let task = (query.terms.len() as f64 / TASK_TERMS).min(1.0);
+        let task =
+            ((query.terms.len() as f64 - TASK_TERMS.0) / (TASK_TERMS.1 - TASK_TERMS.0)).clamp(0.0, 1.0);
         let budget = (RUN_BUDGET + task * TASK_BUDGET) * (view.text.len() as f64).powf(RUN_EXPONENT);
         let kept: usize = (0..n).filter(|i| self.ranks[*i] < rank::REST).map(|i| view.bytes(i)).sum();
         let mut left = budget - kept as f64;
@@ -432,7 +439,7 @@ impl View<'_> {
             .iter()
             .filter(|r| matches!(r, Role::Fail | Role::Summary | Role::Pass | Role::Section | Role::Detail))
             .count();
-        !self.is_stamped && (marks >= MIN_RUN_LINES || !self.traces.is_empty())
+        !self.is_stamped && !self.is_located && (marks >= MIN_RUN_LINES || !self.traces.is_empty())
     }
 }
 
