@@ -70,6 +70,10 @@ fn sample(text: &str) -> Vec<&str> {
 
 /// Lines of other kinds: diffs, JSON, search results, listings, source code.
 fn is_foreign(line: &str) -> bool {
+    // A statement in a database's log ends with `;` and is no source code.
+    if timestamp::split(line) > 0 {
+        return false;
+    }
     let trimmed = line.trim_start();
     if line.starts_with("@@ ")
         || line.starts_with("diff --git")
