@@ -1,5 +1,9 @@
 //! Prose and retrieved documents: passages, then sentences.
 
+pub mod rank;
+mod sentences;
+pub mod split;
+
 use super::{Context, Kind};
 use crate::mark::Rendered;
 
