@@ -76,6 +76,28 @@ pub fn question(instructions: &str) -> Option<Question<'_>> {
     Some(Question { text: said, is_sure })
 }
 
+/// Whether a question compares, so that what is said of several things is needed.
+pub fn is_comparison(question: &str) -> bool {
+    const PHRASES: &[&str] = &[
+        " or ",
+        " both ",
+        "which of ",
+        " between ",
+        " than ",
+        " the same ",
+        "compare",
+        "differ",
+        " oder ",
+        " ou ",
+        " o ",
+        " sowohl ",
+        "还是",
+        "それとも",
+    ];
+    let lower = question.to_lowercase();
+    PHRASES.iter().any(|phrase| lower.contains(phrase))
+}
+
 fn wants_whole_text(said: &str) -> bool {
     let lower = said.to_lowercase();
     lower.split_whitespace().any(|word| {

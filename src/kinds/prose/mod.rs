@@ -60,8 +60,8 @@ impl Kind for Prose {
                 if !is_answerable(asked?, own.len(), ranking.passage_coverage) {
                     return None;
                 }
-                let coverage = (ranking.passage_coverage + ranking.sentence_coverage) / 2.0;
-                plan::amount(tokens, coverage, cx.options.level == Level::Aggressive)?
+                let is_aggressive = cx.options.level == Level::Aggressive;
+                plan::amount(tokens, ranking.passage_coverage, question::is_comparison(words), is_aggressive)?
             }
         };
         let must = must_keep(text, &document, cx.source);

@@ -10,11 +10,14 @@ use super::split::{Document, Passage};
 use crate::mark::{Omission, Piece, Unit};
 
 /// Tokens kept = AMOUNT · tokens^POWER · (1 + DOUBT · (1 − coverage)).
-const AMOUNT: f64 = 6.0;
+const AMOUNT: f64 = 5.0;
 const POWER: f64 = 0.6;
-const DOUBT: f64 = 4.0;
+const DOUBT: f64 = 6.0;
 /// The same at level aggressive.
-const AMOUNT_AGGRESSIVE: f64 = 3.5;
+const AMOUNT_AGGRESSIVE: f64 = 3.0;
+/// A comparison needs what is said of two things: one passage covers half of it at most, whatever words
+/// it has in common with the question.
+const MAX_COVERAGE_COMPARISON: f64 = 0.5;
 /// Leaving out less than this share is not worth the marks.
 const MIN_SHARE_OMITTED: f64 = 0.05;
 /// What a mark costs, in tokens ("[… 3 sentences 12-14] ").
@@ -29,8 +32,9 @@ pub fn estimate(text: &str) -> f64 {
 }
 
 /// Tokens to keep of `tokens`, or `None` if it is nearly all of them.
-pub fn amount(tokens: f64, coverage: f64, is_aggressive: bool) -> Option<f64> {
+pub fn amount(tokens: f64, coverage: f64, is_comparison: bool, is_aggressive: bool) -> Option<f64> {
     let factor = if is_aggressive { AMOUNT_AGGRESSIVE } else { AMOUNT };
+    let coverage = if is_comparison { coverage.min(MAX_COVERAGE_COMPARISON) } else { coverage };
     let amount = factor * tokens.powf(POWER) * (1.0 + DOUBT * (1.0 - coverage.clamp(0.0, 1.0)));
     (amount <= tokens * (1.0 - MIN_SHARE_OMITTED)).then_some(amount)
 }

@@ -30,14 +30,14 @@ impl Default for Weights {
     fn default() -> Self {
         Weights {
             passage: 0.5,
-            rank: 0.5,
-            title: 0.3,
-            answer: 0.2,
+            rank: 0.2,
+            title: 0.6,
+            answer: 0.5,
             feedback: 0.3,
-            hop: 0.2,
-            hop_title: 0.5,
-            neighbour: 0.3,
-            first: 0.1,
+            hop: 0.1,
+            hop_title: 0.3,
+            neighbour: 0.2,
+            first: 0.2,
         }
     }
 }
