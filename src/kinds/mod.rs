@@ -74,8 +74,16 @@ pub trait Kind: Sync {
 pub const MIN_CONFIDENCE: u8 = 50;
 
 /// Every kind, in the order in which ties are broken.
-pub const ALL: &[&dyn Kind] =
-    &[&json::Json, &diff::Diff, &search::Search, &table::Table, &log::Log, &markup::Markup, &code::Code, &prose::Prose];
+pub const ALL: &[&dyn Kind] = &[
+    &json::Json,
+    &diff::Diff,
+    &search::Search,
+    &table::Table,
+    &log::Log,
+    &markup::Markup,
+    &code::Code,
+    &prose::Prose,
+];
 
 /// The kind that is surest of `text`, if any is sure enough.
 pub fn recognise(text: &str) -> Option<&'static dyn Kind> {
@@ -96,7 +104,12 @@ pub fn expand(text: &str) -> String {
     while let Some(block) = mark::find_headed(text, done) {
         out.push_str(&text[done..block.range.start]);
         let kind = ALL.iter().find(|kind| kind.name() == block.kind);
-        match kind.and_then(|kind| kind.expand(block.body, block.words)) {
+        let data = match block.words {
+            // Nothing was re-encoded; the header only told the block's extent.
+            "" => kind.map(|_| block.body.to_owned()),
+            words => kind.and_then(|kind| kind.expand(block.body, words)),
+        };
+        match data {
             Some(data) => out.push_str(&data),
             None => out.push_str(&text[block.range.clone()]),
         }

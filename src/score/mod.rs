@@ -1,5 +1,6 @@
 //! What a text is scored against and how.
 
+pub mod bm25;
 pub mod query;
 pub mod terms;
 

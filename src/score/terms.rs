@@ -5,13 +5,13 @@
 
 /// Words that say nothing about what is asked.
 const STOP_WORDS: &[&str] = &[
-    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before", "but",
-    "by", "can", "could", "did", "do", "does", "exactly", "for", "from", "get", "give", "had", "has", "have", "he",
-    "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "list", "me", "my", "no", "not", "of",
-    "on", "or", "our", "out", "over", "please", "say", "she", "should", "show", "so", "such", "tell", "than",
-    "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "up", "us", "was",
-    "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you",
-    "your",
+    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before",
+    "but", "by", "can", "could", "did", "do", "does", "exactly", "for", "from", "get", "give", "had", "has",
+    "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "list", "me",
+    "my", "no", "not", "of", "on", "or", "our", "out", "over", "please", "say", "she", "should", "show",
+    "so", "such", "tell", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this",
+    "those", "to", "up", "us", "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose",
+    "why", "will", "with", "would", "you", "your",
 ];
 
 /// Whether `word` (lower case) is too common to select anything.
@@ -51,7 +51,8 @@ pub fn for_each_hump<'t>(word: &'t str, mut f: impl FnMut(&'t str)) {
     let b = word.as_bytes();
     let mut start = 0;
     for i in 1..b.len() {
-        let lower_to_upper = (b[i - 1].is_ascii_lowercase() || b[i - 1].is_ascii_digit()) && b[i].is_ascii_uppercase();
+        let lower_to_upper =
+            (b[i - 1].is_ascii_lowercase() || b[i - 1].is_ascii_digit()) && b[i].is_ascii_uppercase();
         let acronym_end = b[i - 1].is_ascii_uppercase()
             && b[i].is_ascii_uppercase()
             && b.get(i + 1).is_some_and(u8::is_ascii_lowercase);
@@ -87,7 +88,8 @@ pub fn stem(word: &str) -> String {
         }
     }
     let b = w.as_bytes();
-    if b.len() > 3 && b[b.len() - 1] == b[b.len() - 2] && !matches!(b[b.len() - 1], b's' | b'l' | b'e' | b'o') {
+    if b.len() > 3 && b[b.len() - 1] == b[b.len() - 2] && !matches!(b[b.len() - 1], b's' | b'l' | b'e' | b'o')
+    {
         w.pop();
     }
     if w.len() > 3 && w.ends_with('e') {
@@ -96,23 +98,86 @@ pub fn stem(word: &str) -> String {
     w
 }
 
-/// The terms of `text` in order: stems of words and of their humps, stop words left out.
-pub fn terms(text: &str) -> Vec<String> {
-    let mut out = Vec::new();
-    for_each_word(text, |word| {
+/// How many words of `text` are not stop words, counted up to `limit`.
+pub fn count_terms(text: &str, limit: usize) -> usize {
+    let mut count = 0;
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
+        if count == limit {
+            break;
+        }
+        count += usize::from(!is_stop_word(&word.to_lowercase()));
+    }
+    count
+}
+
+/// Whether `c` belongs to a script that puts no spaces between words (or, as Hangul, glues particles to
+/// them): such runs are taken as overlapping pairs of characters.
+fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{0e00}'..='\u{0eff}' // Thai, Lao
+        | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' // Myanmar, Khmer
+        | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' // kana, Han
+        | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' // Hangul, Han
+        | '\u{20000}'..='\u{3134f}') // Han
+}
+
+/// Calls `f` with the terms of one word: its stem and those of its humps, stop words left out; pairs of
+/// characters for scripts without spaces.
+pub fn for_each_term(word: &str, mut f: impl FnMut(String)) {
+    let mut push = |w: &str| {
+        let lower = w.to_lowercase();
+        if !is_stop_word(&lower) {
+            f(stem(&lower));
+        }
+    };
+    if word.is_ascii() {
         let mut humps = 0;
         for_each_hump(word, |_| humps += 1);
-        let mut push = |w: &str| {
-            let lower = w.to_lowercase();
-            if !is_stop_word(&lower) {
-                out.push(stem(&lower));
-            }
-        };
         push(word);
         if humps > 1 {
             for_each_hump(word, push);
         }
-    });
+        return;
+    }
+    let mut start = 0;
+    let mut pair: Option<usize> = None;
+    let mut paired = false;
+    for (i, c) in word.char_indices() {
+        let end = i + c.len_utf8();
+        match (is_unspaced(c), pair) {
+            (true, Some(first)) => {
+                push(&word[first..end]);
+                paired = true;
+                pair = Some(i);
+            }
+            (true, None) => {
+                if start < i {
+                    push(&word[start..i]);
+                }
+                paired = false;
+                pair = Some(i);
+            }
+            (false, Some(first)) => {
+                if !paired {
+                    push(&word[first..i]);
+                }
+                pair = None;
+                start = i;
+            }
+            (false, None) => {}
+        }
+    }
+    match pair {
+        Some(first) if !paired => push(&word[first..]),
+        Some(_) => {}
+        None => push(&word[start..]),
+    }
+}
+
+/// The terms of `text` in order: stems of words and of their humps, stop words left out.
+pub fn terms(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for_each_word(text, |word| for_each_term(word, |term| out.push(term)));
     out
 }
 
@@ -127,13 +192,26 @@ mod tests {
 
     #[test]
     fn words_that_mean_the_same_share_a_stem() {
-        for (a, b) in [("connections", "connection"), ("stopped", "stop"), ("queries", "query"), ("names", "named")] {
+        for (a, b) in
+            [("connections", "connection"), ("stopped", "stop"), ("queries", "query"), ("names", "named")]
+        {
             assert_eq!(stem(a), stem(b), "{a} {b}");
         }
     }
 
     #[test]
     fn identifiers_are_split_and_kept_whole() {
-        assert_eq!(terms("parseHTTPResponse(max_size)"), ["parsehttprespons", "pars", "http", "respons", "max", "siz"]);
+        assert_eq!(
+            terms("parseHTTPResponse(max_size)"),
+            ["parsehttprespons", "pars", "http", "respons", "max", "siz"]
+        );
+    }
+
+    #[test]
+    fn scripts_without_spaces_are_paired() {
+        assert_eq!(terms("東京都の人口"), ["東京", "京都", "都の", "の人", "人口"]);
+        assert_eq!(terms("水"), ["水"]);
+        assert_eq!(terms("iPhone的价格 v2版"), ["iphon", "的价", "价格", "v2", "版"]);
+        assert_eq!(terms("Größe"), ["größe"]);
     }
 }
