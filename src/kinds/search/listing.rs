@@ -96,6 +96,9 @@ fn split_path(line: &str) -> Option<(&str, &str)> {
 
 /// A directory line of a body: indentation, directory without the last slash, names.
 fn read_directory(line: &str) -> Option<(usize, &str, &str)> {
+    if line.starts_with('\\') {
+        return None;
+    }
     let rest = line.trim_start_matches(' ');
     let (directory, names) = rest.split_once(' ').unwrap_or((rest, ""));
     let directory = directory.strip_suffix('/')?;
