@@ -12,8 +12,8 @@ use pyo3::{create_exception, intern};
 use crate::compress::{Outcome, compress_request};
 use crate::error::Error;
 use crate::options::{Level, Options};
-use crate::request::value::{MAX_DEPTH, Request, Value};
 use crate::request::Step;
+use crate::request::value::{MAX_DEPTH, Request, Value};
 use crate::tokens::Counter;
 
 create_exception!(headroom, HeadroomError, PyValueError, "Base of all errors that headroom raises.");
@@ -57,11 +57,16 @@ impl Reader {
             return Value::Bool(b.is_true());
         }
         if object.cast::<PyInt>().is_ok() || object.cast::<PyFloat>().is_ok() {
-            return object.str().and_then(|s| s.extract::<String>()).map_or(Value::Opaque("number"), Value::Number);
+            return object
+                .str()
+                .and_then(|s| s.extract::<String>())
+                .map_or(Value::Opaque("number"), Value::Number);
         }
         // Models of clients (pydantic) are read through their dump and never edited.
         match object.call_method0(intern!(object.py(), "model_dump")) {
-            Ok(dump) if dump.cast::<PyDict>().is_ok() => Value::Foreign(Box::new(self.value(&dump, depth + 1))),
+            Ok(dump) if dump.cast::<PyDict>().is_ok() => {
+                Value::Foreign(Box::new(self.value(&dump, depth + 1)))
+            }
             _ => Value::Opaque("object of an unknown type"),
         }
     }
