@@ -198,11 +198,22 @@ fn generated(file: &File<'_>) -> Option<&'static str> {
         "gradle.lockfile",
     ];
     const ENDINGS: [&str; 12] = [
-        ".min.js", ".min.css", ".min.mjs", ".js.map", ".css.map", ".snap", ".pb.go", "_pb2.py", "_pb2_grpc.py", ".pb.cc",
-        ".pb.h", ".g.dart",
+        ".min.js",
+        ".min.css",
+        ".min.mjs",
+        ".js.map",
+        ".css.map",
+        ".snap",
+        ".pb.go",
+        "_pb2.py",
+        "_pb2_grpc.py",
+        ".pb.cc",
+        ".pb.h",
+        ".g.dart",
     ];
     const FOLDERS: [&str; 2] = ["node_modules/", "__snapshots__/"];
-    let is_in_folder = |folder: &&str| file.path.starts_with(*folder) || file.path.contains(&format!("/{folder}"));
+    let is_in_folder =
+        |folder: &&str| file.path.starts_with(*folder) || file.path.contains(&format!("/{folder}"));
     if file.has_binary {
         Some("data")
     } else if LOCKS.contains(&lower.as_str()) || lower.ends_with(".lock") {

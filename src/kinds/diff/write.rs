@@ -34,7 +34,8 @@ impl<'t> Source<'t> {
     /// Splits a text.
     pub fn new(text: &'t str) -> Self {
         let ranges = select::lines(text);
-        let lines = ranges.iter().map(|r| &text[r.clone()]).map(|l| l.strip_suffix('\n').unwrap_or(l)).collect();
+        let lines =
+            ranges.iter().map(|r| &text[r.clone()]).map(|l| l.strip_suffix('\n').unwrap_or(l)).collect();
         Source { lines, ranges, ends_with_newline: text.ends_with('\n') }
     }
 
@@ -76,7 +77,10 @@ pub fn write(source: &Source<'_>, parts: &[Part<'_>], choice: &Choice) -> Writte
                 w.head(head.lines.clone(), choice.with_blobs);
             }
             Part::Hunk(_) | Part::Binary(_) => {
-                let end = i + parts[i..].iter().take_while(|p| matches!(p, Part::Hunk(_) | Part::Binary(_))).count();
+                let end = i + parts[i..]
+                    .iter()
+                    .take_while(|p| matches!(p, Part::Hunk(_) | Part::Binary(_)))
+                    .count();
                 let fate = choice.files.get(file).unwrap_or(&Fate::Whole);
                 if let Fate::Collapsed(label) = fate {
                     let lines = parts[i].lines().start..parts[end - 1].lines().end;

@@ -142,7 +142,8 @@ impl<'t, 's> Columns<'t, 's> {
 
     fn lists(&mut self, nodes: &[Id]) -> Shape {
         let tape = self.tape;
-        self.inner(nodes, Kind::Array, |id, out| out.extend(tape.elements(id))).map_or(Shape::Any, Shape::List)
+        self.inner(nodes, Kind::Array, |id, out| out.extend(tape.elements(id)))
+            .map_or(Shape::Any, Shape::List)
     }
 
     fn maps(&mut self, nodes: &[Id]) -> Shape {
@@ -224,7 +225,16 @@ impl<'t, 's> Columns<'t, 's> {
                 inner.optional = (0..nodes.len()).any(|row| merged.fits[row] && !inner.fits[row]);
             }
             fields.push(self.fields.len());
-            self.fields.push(Field { key, path, is_ambiguous: false, values, shape, role: Role::default(), tenths: 0, links: 0 });
+            self.fields.push(Field {
+                key,
+                path,
+                is_ambiguous: false,
+                values,
+                shape,
+                role: Role::default(),
+                tenths: 0,
+                links: 0,
+            });
         }
         Group { fields, fits: merged.fits, optional: true }
     }
@@ -303,7 +313,9 @@ mod tests {
                 let fields: Vec<_> = group
                     .fields
                     .iter()
-                    .map(|id| format!("{}:{}", columns.fields[*id].key, show(columns, &columns.fields[*id].shape)))
+                    .map(|id| {
+                        format!("{}:{}", columns.fields[*id].key, show(columns, &columns.fields[*id].shape))
+                    })
                     .collect();
                 let odd = group.fits.iter().filter(|f| !**f).count();
                 format!("{{{}}}{}", fields.join(","), if odd > 0 { format!("-{odd}") } else { String::new() })
@@ -323,7 +335,8 @@ mod tests {
 
     #[test]
     fn objects_with_changing_keys_are_maps() {
-        let maps = r#"[{"p":{"a":{"t":1,"d":2},"b":{"t":1,"d":2}}},{"p":{"c":{"t":1,"d":2},"d":{"t":1,"d":2}}}]"#;
+        let maps =
+            r#"[{"p":{"a":{"t":1,"d":2},"b":{"t":1,"d":2}}},{"p":{"c":{"t":1,"d":2},"d":{"t":1,"d":2}}}]"#;
         assert_eq!(infer(maps), "{p:{}{t:?,d:?}}");
     }
 }

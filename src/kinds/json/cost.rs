@@ -20,7 +20,8 @@ pub fn tokens(text: &str) -> u32 {
                 }
                 let n = (i - start) as u32;
                 // Words that alternate with digits (hashes, ids) break into short pieces.
-                let mixed = start > 0 && b[start - 1].is_ascii_digit() || i < b.len() && b[i].is_ascii_digit();
+                let mixed =
+                    start > 0 && b[start - 1].is_ascii_digit() || i < b.len() && b[i].is_ascii_digit();
                 total += if mixed { n.div_ceil(3) } else { n.div_ceil(LETTERS_PER_TOKEN) };
             }
             Class::Digit => {
@@ -79,7 +80,9 @@ mod tests {
 
     #[test]
     fn estimates_are_near_known_counts() {
-        for (text, o200k) in [("2012-05-26T09:55:27Z", 12), ("created_at", 2), ("hello world", 2), (",,,,", 1)] {
+        for (text, o200k) in
+            [("2012-05-26T09:55:27Z", 12), ("created_at", 2), ("hello world", 2), (",,,,", 1)]
+        {
             let estimate = tokens(text);
             assert!(estimate.abs_diff(o200k) <= 3, "{text}: {estimate}");
         }

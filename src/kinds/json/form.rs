@@ -113,7 +113,13 @@ impl Reader<'_> {
         Some(Form::Record(record))
     }
 
-    fn parts(&mut self, record: &mut Record, prefix: &str, groups: &[usize], depth: usize) -> Option<Vec<Part>> {
+    fn parts(
+        &mut self,
+        record: &mut Record,
+        prefix: &str,
+        groups: &[usize],
+        depth: usize,
+    ) -> Option<Vec<Part>> {
         if depth > MAX_DEPTH || !self.eat("{") {
             return None;
         }
@@ -129,7 +135,14 @@ impl Reader<'_> {
         }
     }
 
-    fn part(&mut self, record: &mut Record, key: String, path: &str, groups: &[usize], depth: usize) -> Option<Part> {
+    fn part(
+        &mut self,
+        record: &mut Record,
+        key: String,
+        path: &str,
+        groups: &[usize],
+        depth: usize,
+    ) -> Option<Part> {
         let optional = self.eat("?{");
         if optional {
             self.at -= 1;

@@ -128,7 +128,13 @@ impl Columns<'_, '_> {
     }
 
     /// A template that is cheaper than the column's role.
-    fn template(&self, id: FieldId, leaves: &[FieldId], open: &HashSet<FieldId>, samples: &mut Samples) -> Option<Role> {
+    fn template(
+        &self,
+        id: FieldId,
+        leaves: &[FieldId],
+        open: &HashSet<FieldId>,
+        samples: &mut Samples,
+    ) -> Option<Role> {
         let field = &self.fields[id];
         let rows: Vec<usize> = (0..field.values.len())
             .filter(|row| part(self.tape, field.values[*row]).is_some_and(is_address))
@@ -267,7 +273,11 @@ impl Columns<'_, '_> {
                 first.insert(hash, id);
                 continue;
             };
-            let equal = field.values.iter().zip(&self.fields[other].values).all(|(a, b)| super::roles::same(self.tape, *a, *b));
+            let equal = field
+                .values
+                .iter()
+                .zip(&self.fields[other].values)
+                .all(|(a, b)| super::roles::same(self.tape, *a, *b));
             if equal && !named.key(field.key) {
                 self.fields[id].role = Role::Same(other);
             }
@@ -282,7 +292,12 @@ struct Samples {
 }
 
 impl Samples {
-    fn row(&mut self, columns: &Columns<'_, '_>, row: usize, leaves: &[FieldId]) -> Option<&HashMap<String, Vec<FieldId>>> {
+    fn row(
+        &mut self,
+        columns: &Columns<'_, '_>,
+        row: usize,
+        leaves: &[FieldId],
+    ) -> Option<&HashMap<String, Vec<FieldId>>> {
         if let Some(i) = self.rows.iter().position(|(r, _)| *r == row) {
             return self.rows.get(i).map(|(_, m)| m);
         }

@@ -39,7 +39,11 @@ impl Kind for Json {
     }
 
     fn recognise(&self, text: &str) -> u8 {
-        if text.trim_start().starts_with(['{', '[']) && Tape::parse(text).is_some() { WHOLE_CONFIDENCE } else { 0 }
+        if text.trim_start().starts_with(['{', '[']) && Tape::parse(text).is_some() {
+            WHOLE_CONFIDENCE
+        } else {
+            0
+        }
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {

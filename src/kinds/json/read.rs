@@ -350,7 +350,8 @@ impl<'b> Reader<'b> {
         self.eat("=").then_some(())?;
         let leaf = *record.names.get(&path)?;
         let info = record.leaves.get(leaf)?;
-        if matches!(info.fill, Fill::Cell { .. } | Fill::Same(_)) || !matches!(row.cells[leaf], Cell::Unsaid) {
+        if matches!(info.fill, Fill::Cell { .. } | Fill::Same(_)) || !matches!(row.cells[leaf], Cell::Unsaid)
+        {
             return None;
         }
         let mut json = String::new();

@@ -65,7 +65,9 @@ pub fn value_tenths(tape: &Tape<'_>, id: Id) -> u64 {
     match tape.kind(id) {
         Kind::String => 10 * u64::from(cost::tokens(tape.inner(id))) + 2,
         Kind::Object | Kind::Array => {
-            10 + (id + 1..tape.next(id)).map(|i| 8 + 10 * u64::from(cost::tokens(scalar(tape, i)))).sum::<u64>()
+            10 + (id + 1..tape.next(id))
+                .map(|i| 8 + 10 * u64::from(cost::tokens(scalar(tape, i))))
+                .sum::<u64>()
         }
         _ => 10 * u64::from(cost::tokens(tape.raw(id))),
     }

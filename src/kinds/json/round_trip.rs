@@ -69,16 +69,39 @@ fn tables_state_keys_once() {
 
 #[test]
 fn inner_arrays_and_maps_share_a_header() {
-    check(r#"[{"t":[{"k":"a","v":"b"},{"k":"c","v":"d"}]},{"t":[]},{"t":[{"k":"","v":""}]},{"t":null},{"t":[1,{"k":"x","v":"y"}]}]"#);
-    check(r#"{"a":{"type":"s","d":"x, y"},"b":{"type":"s","d":"z"},"c d":{"type":"n","d":"w","e":[1]},"":{"type":"s","d":""}}"#);
+    check(
+        r#"[{"t":[{"k":"a","v":"b"},{"k":"c","v":"d"}]},{"t":[]},{"t":[{"k":"","v":""}]},{"t":null},{"t":[1,{"k":"x","v":"y"}]}]"#,
+    );
+    check(
+        r#"{"a":{"type":"s","d":"x, y"},"b":{"type":"s","d":"z"},"c d":{"type":"n","d":"w","e":[1]},"":{"type":"s","d":""}}"#,
+    );
     check(r#"[[{"k":1,"z":"longer text"},{"k":2,"z":"longer text"}],[{"k":2,"z":"another text"}],[]]"#);
     check("{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":\"y\"}\n{\"a\":3,\"b\":\"z\"}");
 }
 
 #[test]
 fn odd_strings_and_keys_survive() {
-    for s in ["…", "[… 3 lines 1-3]", "-", "~", "!", "=", "==", "a=b", "a;b", "a]b", "{", "\\\"", "\\n", "null", "1e5", "\\ud800"] {
-        check(&format!("[{{\"{s}\":\"{s}\",\"b\":\"{s}\"}},{{\"{s}\":\"{s}\",\"b\":1}},{{\"{s}\":\"x\",\"b\":\"2\"}}]"));
+    for s in [
+        "…",
+        "[… 3 lines 1-3]",
+        "-",
+        "~",
+        "!",
+        "=",
+        "==",
+        "a=b",
+        "a;b",
+        "a]b",
+        "{",
+        "\\\"",
+        "\\n",
+        "null",
+        "1e5",
+        "\\ud800",
+    ] {
+        check(&format!(
+            "[{{\"{s}\":\"{s}\",\"b\":\"{s}\"}},{{\"{s}\":\"{s}\",\"b\":1}},{{\"{s}\":\"x\",\"b\":\"2\"}}]"
+        ));
         check(&format!("{{\"{s}\":[[\"{s}\"],{{\"{s}\":\"{s}\"}}]}}"));
     }
     check(r#"[{"a.b":1,"a":{"b":2}},{"a.b":1,"a":{"b":3}},{"a.b":1,"a":{"b":2}}]"#);
@@ -112,7 +135,16 @@ fn addresses_follow_from_names() {
 
 #[test]
 fn what_was_not_written_is_not_read() {
-    for body in ["[2]{a}:\n1", "[1]{a}:\n1,2", "[1]{a}:\n1\n2", "{a:1", "[2]{a=1,a,c}:\n1,2\n1,2,a=3", "[1]{}:\n", "lines[1]{a}:\n1,b=2", "[x,]"] {
+    for body in [
+        "[2]{a}:\n1",
+        "[1]{a}:\n1,2",
+        "[1]{a}:\n1\n2",
+        "{a:1",
+        "[2]{a=1,a,c}:\n1,2\n1,2,a=3",
+        "[1]{}:\n",
+        "lines[1]{a}:\n1,b=2",
+        "[x,]",
+    ] {
         assert_eq!(read(body), None, "{body}");
     }
 }
@@ -138,8 +170,17 @@ fn quoted(s: &str) -> String {
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         word().prop_map(|s| quoted(&s)),
-        prop_oneof![Just("0"), Just("-1.10"), Just("1e5"), Just("1E+5"), Just("100"), Just("true"), Just("null"), Just("NaN")]
-            .prop_map(str::to_owned),
+        prop_oneof![
+            Just("0"),
+            Just("-1.10"),
+            Just("1e5"),
+            Just("1E+5"),
+            Just("100"),
+            Just("true"),
+            Just("null"),
+            Just("NaN")
+        ]
+        .prop_map(str::to_owned),
         Just("\"\\ud83d\"".to_owned()),
         Just("[]".to_owned()),
         Just("{}".to_owned()),
@@ -166,7 +207,16 @@ fn records(value: impl Strategy<Value = String> + Clone) -> impl Strategy<Value 
         prop::collection::vec(prop::collection::vec(cell, keys.len()), rows).prop_map(move |rows| {
             let rows: Vec<_> = rows
                 .into_iter()
-                .map(|row| object(keys.iter().cloned().zip(row).filter(|(_, (p, _))| *p).map(|(k, (_, v))| (k, v)).collect()))
+                .map(|row| {
+                    object(
+                        keys.iter()
+                            .cloned()
+                            .zip(row)
+                            .filter(|(_, (p, _))| *p)
+                            .map(|(k, (_, v))| (k, v))
+                            .collect(),
+                    )
+                })
                 .collect();
             format!("[{}]", rows.join(","))
         })

@@ -404,10 +404,25 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_refused() {
-        for bad in ["{", "[1,]", "{\"a\"}", "{a:1}", "[01]", "[1.]", "[.5]", "[+1]", "[1 2]", "[\"a\nb\"]", "[tru]", "{} {}"] {
+        for bad in [
+            "{",
+            "[1,]",
+            "{\"a\"}",
+            "{a:1}",
+            "[01]",
+            "[1.]",
+            "[.5]",
+            "[+1]",
+            "[1 2]",
+            "[\"a\nb\"]",
+            "[tru]",
+            "{} {}",
+        ] {
             assert!(Tape::parse(bad).is_none(), "{bad}");
         }
-        for bad in ["[1e]", "[-]", "[1e+]", "[\"\\x\"]", "[\"\\u12\"]", "]", "[}", "[nullx]", "[1a]", "{\"a\":}"] {
+        for bad in
+            ["[1e]", "[-]", "[1e+]", "[\"\\x\"]", "[\"\\u12\"]", "]", "[}", "[nullx]", "[1a]", "{\"a\":}"]
+        {
             assert!(Tape::parse(bad).is_none(), "{bad}");
         }
         for good in ["[0]", "[-0.0]", "[1E5]", "[NaN,-Infinity]", "{}\n{}\n", "[ ]", "1\n\"a\""] {
@@ -426,7 +441,8 @@ mod tests {
 
     #[test]
     fn sameness_ignores_white_space_only() {
-        let tape = Tape::parse("[{\"a\":[1,2]},{ \"a\" : [ 1, 2 ] },{\"a\":[[1],2]},{\"a\":[1,2.0]}]").unwrap();
+        let tape =
+            Tape::parse("[{\"a\":[1,2]},{ \"a\" : [ 1, 2 ] },{\"a\":[[1],2]},{\"a\":[1,2.0]}]").unwrap();
         let ids: Vec<_> = tape.elements(1).collect();
         assert!(tape.same(ids[0], ids[1]));
         assert_eq!(tape.hash(ids[0]), tape.hash(ids[1]));

@@ -45,7 +45,10 @@ pub fn is_bare(s: &str, place: Place, typed: bool) -> bool {
         Place::Header => !b.iter().any(|&c| c < b' ' || c == 0x7f || b",;[]{}()\"".contains(&c)),
         _ => !b.iter().any(|&c| c < b' ' || c == 0x7f || ends_bare(place, c)),
     };
-    clean && (typed || !is_other_value(s)) && !s.ends_with(char::is_whitespace) && !s.starts_with(char::is_whitespace)
+    clean
+        && (typed || !is_other_value(s))
+        && !s.ends_with(char::is_whitespace)
+        && !s.starts_with(char::is_whitespace)
 }
 
 /// Whether a bare text reads as a number or a word.
@@ -180,7 +183,10 @@ mod tests {
         for s in ["a b", "2012-05-26", "007", "a;b]", "https://x/y?a=b", "it's", "1.2.3", "a\"b", "C:\\x"] {
             assert!(is_bare(s, Place::Line, false), "{s}");
         }
-        for s in ["", " a", "a ", "1", "-1.5e3", "true", "null", "NaN", "-", "a,b", "a\nb", "\"a", "[a", "{a", "=a", "*a"] {
+        for s in [
+            "", " a", "a ", "1", "-1.5e3", "true", "null", "NaN", "-", "a,b", "a\nb", "\"a", "[a", "{a",
+            "=a", "*a",
+        ] {
             assert!(!is_bare(s, Place::Line, false), "{s}");
         }
         assert!(is_bare("12", Place::Line, true) && is_bare("true", Place::Line, true));

@@ -82,7 +82,13 @@ impl<'t, 's> Writer<'t, 's> {
     /// A writer for `tape`.
     pub fn new(tape: &'t Tape<'s>, named: &'t Named) -> Self {
         let waste = tape.src().len().saturating_mul(MAX_WASTE);
-        Writer { tape, named, out: String::with_capacity(tape.src().len() / 2), waste, features: Features::default() }
+        Writer {
+            tape,
+            named,
+            out: String::with_capacity(tape.src().len() / 2),
+            waste,
+            features: Features::default(),
+        }
     }
 
     /// Writes the whole text; `None` if it has several roots that are no table.
@@ -168,8 +174,11 @@ impl<'t, 's> Writer<'t, 's> {
     fn table(&mut self, id: Id, is_map: Option<bool>) -> bool {
         let tape = self.tape;
         let map = is_map == Some(true);
-        let nodes: Vec<Id> =
-            if map { tape.members(id).map(|(_, value)| value).collect() } else { tape.elements(id).collect() };
+        let nodes: Vec<Id> = if map {
+            tape.members(id).map(|(_, value)| value).collect()
+        } else {
+            tape.elements(id).collect()
+        };
         if nodes.len() < 2 {
             return false;
         }
@@ -180,7 +189,8 @@ impl<'t, 's> Writer<'t, 's> {
         columns.assign(&mut shape, self.named);
         use std::fmt::Write;
         // Writing to a String cannot fail.
-        let _ = if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
+        let _ =
+            if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
         let mut table = Table { columns: &columns, writer: self };
         table.header(&shape);
         table.writer.out.push_str(":\n");
@@ -270,7 +280,9 @@ impl Table<'_, '_, '_> {
                 for piece in pieces {
                     match piece {
                         // Addresses hold neither quotes nor escapes.
-                        Piece::Text(text) => self.writer.out.push_str(&text.replace('{', "{{").replace('}', "}}")),
+                        Piece::Text(text) => {
+                            self.writer.out.push_str(&text.replace('{', "{{").replace('}', "}}"))
+                        }
                         Piece::Column(column) => {
                             self.writer.out.push('{');
                             self.writer.out.push_str(&self.columns.fields[*column].path);
