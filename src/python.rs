@@ -157,7 +157,13 @@ fn export<'py>(
     }
     let decisions = PyList::empty(py);
     for d in &outcome.decisions {
-        decisions.append((d.message, d.action, &d.reason, &d.transforms, d.tokens_before, d.tokens_after))?;
+        let blocks = PyList::empty(py);
+        for (steps, b) in &d.blocks {
+            let range = (b.range.start, b.range.end);
+            blocks.append((path(py, steps)?, range, b.kind, b.why, b.tokens_before, b.tokens_after))?;
+        }
+        let done = &d.transforms;
+        decisions.append((d.message, d.action, &d.reason, done, d.tokens_before, d.tokens_after, blocks))?;
     }
     let omitted = PyList::empty(py);
     for o in &outcome.omitted {

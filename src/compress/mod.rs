@@ -19,7 +19,7 @@ use crate::tokens::Counter;
 
 use text::{Job, MIN_TEXT_BYTES};
 
-pub use text::{clear_memo, memo_stats};
+pub use text::{Block, clear_memo, memo_stats};
 
 /// One changed string.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct Decision {
     pub tokens_before: usize,
     /// Tokens of the message after.
     pub tokens_after: usize,
+    /// The parts of its texts that were looked at, in order, each with the place of its text.
+    pub blocks: Vec<(Vec<Step>, Block)>,
 }
 
 /// The result for a whole request.
@@ -137,11 +139,12 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         };
         let mut kinds: Vec<&str> = Vec::new();
         while let Some(((_, t), result)) = done.next_if(|((j, _), _)| *j == i) {
+            let text = &message.texts[*t];
+            decision.blocks.extend(result.blocks.iter().map(|b| (text.path.clone(), b.clone())));
             let Some((new, omissions)) = &result.new else {
                 why.get_or_insert(result.why);
                 continue;
             };
-            let text = &message.texts[*t];
             out.edits.push(Edit { message: i, path: text.path.clone(), id: text.id, text: new.clone() });
             let omitted = |o: &Omission| Omitted { message: i, id: text.id, omission: o.clone() };
             out.omitted.extend(omissions.iter().map(omitted));

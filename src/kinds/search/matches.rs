@@ -154,7 +154,8 @@ pub fn split_numbered(raw: &str) -> Option<(&str, &str, &str)> {
     for colon in memchr::memchr_iter(b':', window) {
         let digits = bytes[colon + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
         let end = colon + 1 + digits;
-        if digits > 0 && bytes.get(end) == Some(&b':') {
+        // No search prints a leading zero, but every clock does.
+        if digits > 0 && bytes[colon + 1] != b'0' && bytes.get(end) == Some(&b':') {
             let path = &raw[..colon];
             return is_path(path).then(|| (path, &raw[colon + 1..end], &raw[end + 1..]));
         }

@@ -43,7 +43,10 @@ pub fn shape(text: &str) -> Option<(Shape, u8)> {
     if let Some(found) = directories(&sample, &lines) {
         return Some(found);
     }
-    let numbered = count_numbered(&lines);
+    let mut numbered = count_numbered(&lines);
+    if numbered.clocks * 2 > numbered.matches {
+        numbered = Numbered::default();
+    }
     if share(numbered.matches) >= MIN_SHARE {
         let is_compiler = numbered.diagnostics * 100 > numbered.matches * MAX_DIAGNOSTIC_SHARE;
         return (!is_compiler)
@@ -119,6 +122,7 @@ struct Numbered {
     matches: usize,
     context: usize,
     diagnostics: usize,
+    clocks: usize,
 }
 
 fn count_numbered(lines: &[&str]) -> Numbered {
@@ -128,6 +132,7 @@ fn count_numbered(lines: &[&str]) -> Numbered {
         if let Some((p, _, text)) = split_numbered(line).filter(|(p, ..)| is_file(p)) {
             out.matches += 1;
             out.diagnostics += usize::from(is_diagnostic(text));
+            out.clocks += usize::from(is_seconds(text));
             path = p;
         } else if !path.is_empty() && line.strip_prefix(path).is_some_and(|rest| rest.starts_with(['-', '=']))
         {
@@ -137,6 +142,12 @@ fn count_numbered(lines: &[&str]) -> Numbered {
         }
     }
     out
+}
+
+/// `45.008 …`: what was taken for a line number are the minutes of a time.
+fn is_seconds(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    digits == 2 && matches!(text.as_bytes().get(2), Some(b'.' | b',' | b' ' | b']' | b'Z' | b'+'))
 }
 
 /// `path-12-text`, before any match of the path was seen.
