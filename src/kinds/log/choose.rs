@@ -246,7 +246,8 @@ impl<'v> Ranks<'v> {
                 let ends = k < FIRST_FRAMES || k + LAST_FRAMES >= n || n <= SHORT_TRACE;
                 let rank = match (is_new, ends) {
                     (true, true) => rank::TRACE,
-                    _ => rank::REST,
+                    (true, false) => rank::REST,
+                    (false, _) => rank::REPEAT,
                 };
                 // A frame is no error of its own, whatever its function is called, and stays or goes as a
                 // whole.
@@ -291,7 +292,8 @@ impl<'v> Ranks<'v> {
         }
     }
 
-    fn in_frame(&self, i: usize) -> bool {
+    /// Whether line `i` belongs to a trace's frames or its exception.
+    pub fn in_frame(&self, i: usize) -> bool {
         let at = self.view.traces.partition_point(|t| t.lines().end <= i);
         self.view
             .traces
@@ -440,44 +442,5 @@ impl View<'_> {
             .filter(|r| matches!(r, Role::Fail | Role::Summary | Role::Pass | Role::Section | Role::Detail))
             .count();
         !self.is_stamped && !self.is_located && (marks >= MIN_RUN_LINES || !self.traces.is_empty())
-    }
-}
-
-#[cfg(test)]
-mod probe {
-    use super::*;
-    #[test]
-    #[ignore]
-    fn probe() {
-        let text = std::fs::read_to_string(std::env::var("PROBE").unwrap()).unwrap();
-        let q = std::env::var("Q").unwrap_or_default();
-        let view = View::new(&text, crate::select::lines(&text));
-        let r = Ranks::new(&view, &Query::new(&q, ""));
-        println!(
-            "run {} stamped {} templates {} lines {}",
-            view.is_run(),
-            view.is_stamped,
-            view.templates.list.len(),
-            view.len()
-        );
-        let mut by = [(0usize, 0usize); 10];
-        for i in 0..view.len() {
-            by[r.ranks[i] as usize].0 += 1;
-            by[r.ranks[i] as usize].1 += view.bytes(i);
-        }
-        for (k, b) in by.iter().enumerate() {
-            println!("rank {k}: {} lines {:.1}%", b.0, 100.0 * b.1 as f64 / text.len() as f64);
-        }
-        for i in 0..view.len() {
-            println!(
-                "{} {:?} {:?} t{} v{} {}",
-                r.ranks[i],
-                view.severity[i],
-                view.roles[i],
-                view.templates.of_line[i] as i32,
-                view.templates.variant[i],
-                view.message(i).chars().take(150).collect::<String>()
-            );
-        }
     }
 }

@@ -361,13 +361,10 @@ mod tests {
 
     #[test]
     fn words_of_trouble_are_weak() {
-        for line in [
-            "Connection refused",
-            "INFO request failed, retrying",
-            "WARN slow",
-            "warning: unused",
-            "disk error seen",
-        ] {
+        for line in ["WARN slow", "warning: unused", "W0131 15:04:05.1 12 file.go:3] slow"] {
+            assert_eq!(of(line), Severity::Warning, "{line}");
+        }
+        for line in ["Connection refused", "INFO request failed, retrying", "disk error seen"] {
             assert_eq!(of(line), Severity::Weak, "{line}");
         }
     }
