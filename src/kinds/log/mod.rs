@@ -64,8 +64,7 @@ impl Kind for Log {
     }
 
     fn expand(&self, body: &str, words: &str) -> Option<String> {
-        // A block in a user's message has a header only to tell its extent.
-        if words.is_empty() { Some(body.to_owned()) } else { prefix::decode(body, words) }
+        prefix::decode(body, words)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn confidence(text: &str) -> u8 {
     if stamped >= 0.3 {
         // Surer than a search that takes the hours for a file's name.
         let mistakable = share(filled.iter().filter(|l| looks_like_match(l)).count());
-        return if stamped >= 0.8 && mistakable >= 0.3 { 97 } else { 85 };
+        return if stamped >= 0.8 && mistakable >= 0.3 { 99 } else { 85 };
     }
     if share(framed) >= 0.3 || traces.iter().any(|t| t.frames.len() >= 2) && share(framed) >= 0.1 {
         return 80;
