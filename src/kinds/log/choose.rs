@@ -11,6 +11,7 @@ use super::relevance;
 use super::severity::Severity;
 use super::template::{NONE, standalone_key};
 use super::testrun::Role;
+use super::trace;
 use super::view::View;
 use crate::options::Level;
 use crate::score::Query;
@@ -70,6 +71,9 @@ const MAX_FIRST_SHARE: f64 = 0.35;
 /// Frames kept at the start and at the end of a long trace.
 const FIRST_FRAMES: usize = 2;
 const LAST_FRAMES: usize = 3;
+/// Frames of the program itself that stay besides, at either end, if at most this share is its own.
+const OWN_FRAMES: usize = 2;
+const MAX_OWN_SHARE: f64 = 0.5;
 /// Traces of at most this many frames stay whole.
 const SHORT_TRACE: usize = 8;
 
@@ -86,6 +90,9 @@ const LINT_BUDGET: f64 = 7.0;
 /// Distinct warnings kept in a run that failed, and in one that did not.
 const WARNINGS_BESIDE_FAILURES: usize = 3;
 const WARNINGS: usize = 10;
+/// Of a message that a run repeats more often than this, so many stay for being near a failure.
+const MAX_ALIKE: usize = 6;
+const ALIKE_KEPT: usize = 2;
 /// What stands behind a failure tells less than what stands before it.
 const AFTER_COSTS: usize = 2;
 
@@ -242,8 +249,18 @@ impl<'v> Ranks<'v> {
                 self.put(i, if is_new { rank::FAILURE } else { rank::REPEATED });
             }
             let n = trace.frames.len();
+            // Where most frames are a library's, those of the program itself say where to look.
+            let own: Vec<usize> = if n > SHORT_TRACE && is_new {
+                (0..n).filter(|k| !trace::is_foreign(view.message(trace.frames[*k].start))).collect()
+            } else {
+                Vec::new()
+            };
+            let few = own.len() as f64 <= MAX_OWN_SHARE * n as f64;
+            let telling = |k: usize| {
+                few && (own.iter().take(OWN_FRAMES).chain(own.iter().rev().take(OWN_FRAMES))).any(|o| *o == k)
+            };
             for (k, frame) in trace.frames.iter().enumerate() {
-                let ends = k < FIRST_FRAMES || k + LAST_FRAMES >= n || n <= SHORT_TRACE;
+                let ends = k < FIRST_FRAMES || k + LAST_FRAMES >= n || n <= SHORT_TRACE || telling(k);
                 let rank = match (is_new, ends) {
                     (true, true) => rank::TRACE,
                     (true, false) => rank::REST,
@@ -359,11 +376,23 @@ impl<'v> Ranks<'v> {
         let budget = (RUN_BUDGET + task * TASK_BUDGET) * (view.text.len() as f64).powf(RUN_EXPONENT);
         let kept: usize = (0..n).filter(|i| self.ranks[*i] < rank::REST).map(|i| view.bytes(i)).sum();
         let mut left = budget - kept as f64;
+        // The same message again and again surrounds nothing.
+        let mut nth: HashMap<u32, usize> = HashMap::new();
+        let is_repetitive: Vec<bool> = (0..n)
+            .map(|i| {
+                let template = view.templates.of_line[i];
+                let nth = nth.entry(template).or_default();
+                *nth += 1;
+                let count = view.templates.list.get(template as usize).map_or(0, |t| t.count);
+                count > MAX_ALIKE && *nth > ALIKE_KEPT
+            })
+            .collect();
         let fits = |i: &usize| {
             self.ranks[*i] == rank::REST
                 && !self.is_blank(*i)
                 && !self.is_pass(*i)
                 && view.roles[*i] != Role::Ruler
+                && !is_repetitive[*i]
                 && !self.in_frame(*i)
         };
         let mut near: Vec<usize> = (0..n).filter(fits).collect();

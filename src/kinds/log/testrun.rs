@@ -286,6 +286,7 @@ fn is_pass(line: &str) -> bool {
             "[PASS]",
             "[ok]",
             "[  OK  ]",
+            "[INFO] Running ",
         ],
     ) || starts_with_any(line, &["ok "]) && line[3..].starts_with(|c: char| c.is_ascii_digit())
         || ends_with_any(
@@ -445,6 +446,7 @@ mod tests {
             ("   Compiling serde v1.0.1", Role::Progress),
             ("a.py:3: DeprecationWarning: x", Role::Warning),
             ("Ran 21 tests in 0.1s", Role::Summary),
+            ("[INFO] Running com.shop.CartTest", Role::Pass),
             ("value = compute(1)", Role::Other),
             ("see also ...", Role::Other),
         ] {
