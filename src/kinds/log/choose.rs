@@ -4,7 +4,7 @@
 //! Invariants: ranks depend on the text and the query alone; ties are broken by position. Cost: linear
 //! in the lines, plus a sort of the lines that share words with the question.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::outlier;
 use super::relevance;
@@ -74,6 +74,8 @@ const LAST_FRAMES: usize = 3;
 /// Frames of the program itself that stay besides, at either end, if at most this share is its own.
 const OWN_FRAMES: usize = 2;
 const MAX_OWN_SHARE: f64 = 0.5;
+/// Lines of a difference that stay.
+const MAX_DIFFERENCE: usize = 16;
 /// Traces of at most this many frames stay whole.
 const SHORT_TRACE: usize = 8;
 
@@ -99,6 +101,7 @@ const AFTER_COSTS: usize = 2;
 /// Ranks of all lines of a text.
 pub(super) struct Ranks<'v> {
     view: &'v View<'v>,
+    is_run: bool,
     /// One per line.
     pub ranks: Vec<u8>,
 }
@@ -106,13 +109,13 @@ pub(super) struct Ranks<'v> {
 impl<'v> Ranks<'v> {
     /// Ranks the lines by all rules.
     pub fn new(view: &'v View<'v>, query: &Query) -> Self {
-        let mut out = Ranks { view, ranks: vec![rank::REST; view.len()] };
+        let mut out = Ranks { view, is_run: view.is_run(), ranks: vec![rank::REST; view.len()] };
         out.ends();
         out.question(query);
         out.errors();
         out.weak();
         out.traces();
-        if view.is_run() {
+        if out.is_run {
             out.run(query);
         } else {
             out.firsts();
@@ -157,20 +160,22 @@ impl<'v> Ranks<'v> {
         let mut scores = relevance::scores(self.view.text, &self.view.messages, query);
         scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let mut taken: HashMap<u32, usize> = HashMap::new();
+        let mut seen = HashSet::new();
         let mut left = BEST_LINES.min(1 + self.view.len() / LINES_PER_BEST);
         let best = scores.first().map_or(0.0, |s| s.1);
         for (i, score) in scores {
-            if score < MIN_BEST * best {
+            if score < MIN_BEST * best || left == 0 {
                 break;
             }
             let of_template = taken.entry(self.view.templates.of_line[i]).or_default();
-            if *of_template < BEST_PER_TEMPLATE {
+            if *of_template < BEST_PER_TEMPLATE && seen.insert(standalone_key(self.view.message(i))) {
                 *of_template += 1;
                 self.put(i, rank::FRAME);
-                left -= 1;
-                if left == 0 {
-                    break;
+                // In a run, lines belong together: a test's name and the warning under it.
+                if self.is_run && i + 1 < self.view.len() && !self.is_pass(i + 1) {
+                    self.put(i + 1, rank::CONTEXT);
                 }
+                left -= 1;
             }
         }
     }
@@ -212,16 +217,15 @@ impl<'v> Ranks<'v> {
 
     fn weak(&mut self) {
         let view = self.view;
-        let is_run = view.is_run();
         let mut taken: HashMap<(u32, u64), ()> = HashMap::new();
         let mut of_template: HashMap<u32, usize> = HashMap::new();
         for i in 0..view.len() {
             // In a run, what is indented is source: words of trouble in it say nothing.
-            let is_source = is_run && view.message(i).starts_with("    ");
+            let is_source = self.is_run && view.message(i).starts_with("    ");
             if !matches!(view.severity[i], Severity::Weak | Severity::Warning)
                 || self.is_pass(i)
                 || is_source
-                || is_run && view.roles[i] == Role::Warning
+                || self.is_run && view.roles[i] == Role::Warning
             {
                 continue;
             }
@@ -236,9 +240,20 @@ impl<'v> Ranks<'v> {
         }
     }
 
+    /// The difference that unittest prints under an assertion: `- a`, `+ b`, `?  ^`.
+    fn difference(&mut self, from: usize) {
+        let view = self.view;
+        let start = if from < view.len() && self.is_blank(from) { from + 1 } else { from };
+        let is_part =
+            |i: &usize| ["- ", "+ ", "? ", "  "].iter().any(|sign| view.message(*i).starts_with(sign));
+        for i in (start..view.len().min(start + MAX_DIFFERENCE)).take_while(is_part) {
+            self.put(i, rank::TRACE);
+        }
+    }
+
     /// Distinct traces: the head, the frames at both ends, the exception.
     fn traces(&mut self) {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let view = self.view;
         for trace in &view.traces {
             let is_new = seen.insert(trace.key);
@@ -247,6 +262,9 @@ impl<'v> Ranks<'v> {
             }
             for i in trace.message.clone() {
                 self.put(i, if is_new { rank::FAILURE } else { rank::REPEATED });
+            }
+            if is_new {
+                self.difference(trace.message.end);
             }
             let n = trace.frames.len();
             // Where most frames are a library's, those of the program itself say where to look.
@@ -293,7 +311,7 @@ impl<'v> Ranks<'v> {
             left -= view.bytes(i);
             self.put(i, rank::FIRST);
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for i in 0..view.len() {
             let (template, variant) = (view.templates.of_line[i], view.templates.variant[i]);
             if template != NONE
@@ -341,7 +359,7 @@ impl<'v> Ranks<'v> {
         let view = self.view;
         let failed = self.ranks.contains(&rank::FAILURE);
         let mut left = if failed { WARNINGS_BESIDE_FAILURES } else { WARNINGS };
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for i in (0..view.len()).filter(|i| view.roles[*i] == Role::Warning) {
             let message = view.message(i);
             let said = memchr::memmem::find(message.as_bytes(), b"arning").map_or("", |at| &message[at..]);

@@ -190,6 +190,10 @@ fn is_summary(line: &str) -> bool {
         || line == "FAIL"
         || line == "PASS"
         || line.contains("% tests passed,")
+        || line.len() < 120
+            && ["characters elided", "lines elided", "output truncated", "lines omitted"]
+                .iter()
+                .any(|w| line.contains(w))
         || line.len() < 120 && line.starts_with('✖') && line.contains("problem")
 }
 
@@ -447,6 +451,7 @@ mod tests {
             ("a.py:3: DeprecationWarning: x", Role::Warning),
             ("Ran 21 tests in 0.1s", Role::Summary),
             ("[INFO] Running com.shop.CartTest", Role::Pass),
+            ("55730 characters elided", Role::Summary),
             ("value = compute(1)", Role::Other),
             ("see also ...", Role::Other),
         ] {
