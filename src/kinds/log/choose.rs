@@ -79,9 +79,9 @@ const MAX_DIFFERENCE: usize = 16;
 /// Traces of at most this many frames stay whole.
 const SHORT_TRACE: usize = 8;
 
-/// A run keeps about `RUN_BUDGET · bytes^RUN_EXPONENT` bytes in all (1.2 kB of 2.5 kB, 3 kB of 10 kB,
-/// 16 kB of 100 kB): short outputs stay nearly whole, long ones shrink most.
-const RUN_BUDGET: f64 = 5.0;
+/// A run keeps about `RUN_BUDGET · bytes^RUN_EXPONENT` bytes in all (1 kB of 2.5 kB, 2.5 kB of 10 kB,
+/// 13 kB of 100 kB): short outputs stay nearly whole, long ones shrink most.
+const RUN_BUDGET: f64 = 4.0;
 const RUN_EXPONENT: f64 = 0.7;
 /// A long question is a task, and whoever works on code needs the source around its failures: from the
 /// first to the second number of terms (an issue's text has more) the budget grows by `TASK_BUDGET`.
