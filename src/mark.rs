@@ -241,6 +241,8 @@ pub fn render(source: &str, pieces: Vec<Piece>, transforms: Vec<&'static str>) -
                 match omission.unit {
                     Unit::Sentence => out.text.push_str(&gone[gone.len() - tail..]),
                     _ if gone.ends_with('\n') => out.text.push('\n'),
+                    // A line of a progress bar, overwritten on the screen.
+                    Unit::Line if gone.ends_with('\r') => out.text.push('\r'),
                     _ => {}
                 }
                 out.omissions.push(omission);
