@@ -281,6 +281,6 @@ mod tests {
         let grouped = index.units.grouped(&[0..1, 1..4]);
         assert_eq!((grouped.len(), grouped.frequency(florida)), (2, 2));
         assert_eq!(grouped.terms(0), index.units.terms(0));
-        assert_eq!(index.units.grouped(&[0..4]).frequency(florida), 1);
+        assert_eq!(index.units.grouped(std::slice::from_ref(&(0..4))).frequency(florida), 1);
     }
 }
