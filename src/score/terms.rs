@@ -98,6 +98,18 @@ pub fn stem(word: &str) -> String {
     w
 }
 
+/// How many words of `text` are not stop words, counted up to `limit`.
+pub fn count_terms(text: &str, limit: usize) -> usize {
+    let mut count = 0;
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
+        if count == limit {
+            break;
+        }
+        count += usize::from(!is_stop_word(&word.to_lowercase()));
+    }
+    count
+}
+
 /// Whether `c` belongs to a script that puts no spaces between words (or, as Hangul, glues particles to
 /// them): such runs are taken as overlapping pairs of characters.
 fn is_unspaced(c: char) -> bool {
