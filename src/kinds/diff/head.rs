@@ -113,7 +113,8 @@ pub fn shorten(lines: &[&str], with_blobs: bool) -> Option<String> {
 
 /// The lines that a short header stands for.
 pub fn lengthen(short: &str) -> Option<String> {
-    let rest = short.strip_prefix(SHORT).filter(|rest| !rest.starts_with('-') && !rest.contains(['\r', '\n']))?;
+    let rest =
+        short.strip_prefix(SHORT).filter(|rest| !rest.starts_with('-') && !rest.contains(['\r', '\n']))?;
     let noted = rest.strip_suffix(')').and_then(|r| r.rsplit_once(" ("));
     let (names, git) = match noted.and_then(|(names, notes)| Some((names, read_notes(notes)?))) {
         Some(found) => found,
@@ -171,7 +172,8 @@ mod tests {
         assert_eq!(shorten(&lines, false).unwrap(), "diff x y.rs");
         let added = "diff --git a/n b/n\nnew file mode 100755\nindex 0000..af58\n--- /dev/null\n+++ b/n\n";
         assert_eq!(round_trip(added).unwrap(), "diff n (new 100755, 0000..af58)");
-        let deleted = "diff --git a/n b/n\ndeleted file mode 100644\nindex af58..0000\n--- a/n\n+++ /dev/null\n";
+        let deleted =
+            "diff --git a/n b/n\ndeleted file mode 100644\nindex af58..0000\n--- a/n\n+++ /dev/null\n";
         assert_eq!(round_trip(deleted).unwrap(), "diff n (deleted, af58..0000)");
         let renamed = "diff --git a/p b/q\nsimilarity index 89%\nrename from p\nrename to q\nindex 1..2 100644\n--- a/p\n+++ b/q\n";
         assert_eq!(round_trip(renamed).unwrap(), "diff p -> q (89%, 1..2)");

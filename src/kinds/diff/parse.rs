@@ -116,7 +116,8 @@ pub fn parse<'t>(lines: &[&'t str]) -> Vec<Part<'t>> {
     let mut out = Vec::new();
     let mut i = 0;
     while i < lines.len() {
-        let part = head(lines, i).or_else(|| hunk(lines, i)).or_else(|| binary(lines, i)).unwrap_or(Part::Raw(i));
+        let part =
+            head(lines, i).or_else(|| hunk(lines, i)).or_else(|| binary(lines, i)).unwrap_or(Part::Raw(i));
         i = part.lines().end.max(i + 1);
         out.push(part);
     }
@@ -149,7 +150,8 @@ fn head<'t>(lines: &[&'t str], start: usize) -> Option<Part<'t>> {
         path = first.splitn(3, ' ').nth(2);
         end = start + 1;
     }
-    while let Some(line) = lines.get(end).filter(|l| end > start && EXTENDED.iter().any(|e| l.starts_with(e))) {
+    while let Some(line) = lines.get(end).filter(|l| end > start && EXTENDED.iter().any(|e| l.starts_with(e)))
+    {
         path = line.strip_prefix("rename to ").or(path);
         end += 1;
     }

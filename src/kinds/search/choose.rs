@@ -19,8 +19,10 @@ const MARK_TOKENS: usize = 14;
 const MAX_HITS: usize = 3;
 /// Share kept once the question names something: what it names, and most of the rest.
 const GATED_SHARE: (usize, usize) = (4, 5);
-/// The same at level aggressive.
-const GATED_AGGRESSIVE_SHARE: (usize, usize) = (2, 5);
+/// Beyond so many tokens the share is the lower one …
+const GATED_TOKENS: usize = 6_000;
+/// … which at level aggressive is the only one.
+const GATED_LOW_SHARE: (usize, usize) = (2, 5);
 /// A result of more tokens than this is more than anyone reads through …
 const MANY_TOKENS: usize = 24_000;
 /// … also at level aggressive, where this is the limit.
@@ -77,6 +79,11 @@ pub fn choose(
     }
     restore_small_runs(&mut choice, parsed, &units);
     choice
+}
+
+fn gated_budget(total: usize, is_aggressive: bool) -> usize {
+    let most = if is_aggressive { 0 } else { total.min(GATED_TOKENS) };
+    share(most, GATED_SHARE) + share(total - most, GATED_LOW_SHARE)
 }
 
 fn share(of: usize, (numerator, denominator): (usize, usize)) -> usize {
