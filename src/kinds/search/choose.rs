@@ -63,9 +63,7 @@ pub fn choose(
     let budget = match options.target_ratio {
         Some(ratio) => (ratio * tokens() as f64) as usize,
         None if units.total < MIN_TOKENS => return choice,
-        None if is_gated => {
-            share(units.total, if is_aggressive { GATED_AGGRESSIVE_SHARE } else { GATED_SHARE })
-        }
+        None if is_gated => gated_budget(units.total, is_aggressive),
         None => {
             let limit = if is_aggressive { MANY_AGGRESSIVE_TOKENS } else { MANY_TOKENS };
             limit + share(units.total.saturating_sub(limit), MANY_SHARE)
