@@ -236,7 +236,7 @@ fn generated(file: &File<'_>) -> Option<&'static str> {
         Some("data")
     } else if LOCKS.contains(&lower.as_str()) || lower.ends_with(".lock") {
         Some("lock file")
-    } else if ENDINGS.iter().any(|e| lower.ends_with(e)) || FOLDERS.iter().any(|f| is_in_folder(f)) {
+    } else if ENDINGS.iter().any(|e| lower.ends_with(e)) || FOLDERS.iter().any(is_in_folder) {
         Some("generated")
     } else if file.changed_bytes > GENERATED_LINE_BYTES * (file.added + file.removed).max(1) {
         Some("long lines")

@@ -144,6 +144,8 @@ impl Writer<'_, '_> {
         let line = self.source.lines[line];
         if needs_escape(line) {
             self.out.text.push('\\');
+        } else if begins_file(line) {
+            self.delta = Some(0);
         }
         self.push(line);
     }
@@ -348,6 +350,11 @@ fn is_hunk_line(line: &str) -> bool {
     line.starts_with([' ', '+', '-']) || line.starts_with("\\ ")
 }
 
+/// Whether the places of hunks are counted anew below a line.
+fn begins_file(line: &str) -> bool {
+    line.starts_with("diff --") || line.starts_with("--- ")
+}
+
 /// Whether a line outside hunks would be read as something of ours.
 fn needs_escape(line: &str) -> bool {
     line.starts_with('\\') || short_at(line).is_some() || is_short_head(line)
@@ -400,7 +407,7 @@ pub fn decode(body: &str) -> Option<String> {
         } else if let Some(rest) = line.strip_prefix('\\') {
             push(rest);
         } else {
-            if line.starts_with("diff --") || line.starts_with("--- ") {
+            if begins_file(line) {
                 delta = 0;
             }
             push(line);

@@ -175,8 +175,26 @@ C:\src\b.cs:2:using y;"
     }
 
     #[test]
+    fn headings_name_the_matches_below_them() {
+        let mut text = String::new();
+        for f in 0..8 {
+            text.push_str(&format!("src/file{f}.rs\n"));
+            (1..40).for_each(|m| {
+                text.push_str(&format!("{}:    let value_{f}_{m} = compute(input, {m});\n", m * 3))
+            });
+            text.push('\n');
+        }
+        assert!(recognised(&text));
+        assert_eq!(expanded(&compressed(&text, "", &Options::default())), text);
+        let rendered = compressed(&text, "What matched in src/file5.rs?", &Options::default());
+        assert!(!rendered.omissions.is_empty());
+        assert!((1..40).all(|m| rendered.text.contains(&format!("value_5_{m} "))), "{}", rendered.text);
+        assert!((0..8).all(|f| rendered.text.contains(&format!("src/file{f}.rs\n"))));
+    }
+
+    #[test]
     fn a_rare_literal_keeps_its_line() {
-        let text = results(4, 400);
+        let text = results(4, 1_000);
         let rendered = compressed(&text, "Where is `value_2_101` set?", &Options::default());
         assert!(rendered.text.contains("707     let value_2_101 = compute(input, 101);\n"));
         assert!(rendered.text.len() < text.len() * 55 / 100);
