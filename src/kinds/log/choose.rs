@@ -56,9 +56,12 @@ const LINES_PER_BEST: usize = 20;
 const MIN_BEST: f64 = 0.4;
 /// Lines of one template kept for weak words.
 const WEAK_PER_TEMPLATE: usize = 3;
-/// All errors stay while they make up at most this share of the text.
-const MAX_ERROR_SHARE: f64 = 0.12;
-/// Beyond it, of near-identical errors this many stay (first ones, and the last).
+/// All errors stay while they make up at most this share of the text, and all declared warnings.
+const MAX_ERROR_SHARE: f64 = 0.35;
+const MAX_WARNING_SHARE: f64 = 0.08;
+/// Beyond it, near-identical errors (they differ in numbers alone) still all stay in groups up to this
+/// size; of larger groups the first ones and the last.
+const SMALL_GROUP: usize = 12;
 const REPEATED_ERRORS: usize = 3;
 /// First lines of variants kept per template.
 const VARIANTS: u16 = 3;
@@ -74,10 +77,12 @@ const SHORT_TRACE: usize = 8;
 /// 16 kB of 100 kB): short outputs stay nearly whole, long ones shrink most.
 const RUN_BUDGET: f64 = 5.0;
 const RUN_EXPONENT: f64 = 0.7;
-/// A long question is a task, and whoever works on code needs the source around its failures: with this
-/// many terms (an issue's text has more) the budget grows by `TASK_BUDGET`.
-const TASK_TERMS: f64 = 50.0;
-const TASK_BUDGET: f64 = 7.0;
+/// A long question is a task, and whoever works on code needs the source around its failures: from the
+/// first to the second number of terms (an issue's text has more) the budget grows by `TASK_BUDGET`.
+const TASK_TERMS: (f64, f64) = (20.0, 60.0);
+const TASK_BUDGET: f64 = 11.0;
+/// As `RUN_BUDGET`, for the list that a linter prints: every line of it is something to mend.
+const LINT_BUDGET: f64 = 7.0;
 /// Distinct warnings kept in a run that failed, and in one that did not.
 const WARNINGS_BESIDE_FAILURES: usize = 3;
 const WARNINGS: usize = 10;
@@ -105,8 +110,10 @@ impl<'v> Ranks<'v> {
         } else {
             out.firsts();
         }
-        for i in outlier::find(view.text, &view.messages, &view.templates) {
-            out.put(i, rank::WEAK);
+        if !view.is_located {
+            for i in outlier::find(view.text, &view.messages, &view.templates) {
+                out.put(i, rank::WEAK);
+            }
         }
         out
     }
@@ -161,30 +168,35 @@ impl<'v> Ranks<'v> {
         }
     }
 
-    /// Strong lines: each distinct one, and all of them while they are few.
+    /// Errors and declared warnings: each distinct one, and all of them while they are few.
     fn errors(&mut self) {
-        let view = self.view;
-        let strong: Vec<usize> =
-            (0..view.len()).filter(|i| view.severity[*i] == Severity::Strong && !self.is_pass(*i)).collect();
-        let bytes: usize = strong.iter().map(|i| view.bytes(*i)).sum();
-        let few = bytes as f64 <= MAX_ERROR_SHARE * view.text.len() as f64;
-        let mut seen: HashMap<u64, (usize, usize)> = HashMap::new();
-        for i in strong {
-            let key = standalone_key(view.message(i));
-            let (count, last) = seen.entry(key).or_insert((0, i));
-            *count += 1;
-            *last = i;
-            let count = *count;
-            if count == 1 {
-                self.put(i, rank::FAILURE);
-            } else if few || count < REPEATED_ERRORS {
-                self.put(i, rank::REPEATED);
+        for (severity, share, first) in [
+            (Severity::Strong, MAX_ERROR_SHARE, rank::FAILURE),
+            (Severity::Warning, MAX_WARNING_SHARE, rank::REPEATED),
+        ] {
+            let view = self.view;
+            let is_one = |i: &usize| view.severity[*i] == severity && !self.is_pass(*i) && !self.in_frame(*i);
+            let lines: Vec<usize> = (0..view.len()).filter(is_one).collect();
+            let bytes: usize = lines.iter().map(|i| view.bytes(*i)).sum();
+            let few = bytes as f64 <= share * view.text.len() as f64;
+            if !few && severity == Severity::Warning {
+                continue;
+            }
+            let keys: Vec<u64> = lines.iter().map(|i| standalone_key(view.message(*i))).collect();
+            let mut total: HashMap<u64, usize> = HashMap::new();
+            keys.iter().for_each(|key| *total.entry(*key).or_default() += 1);
+            let mut seen: HashMap<u64, usize> = HashMap::new();
+            for (i, key) in lines.into_iter().zip(keys) {
+                let seen = seen.entry(key).or_default();
+                *seen += 1;
+                let total = total.get(&key).copied().unwrap_or(0);
+                if *seen == 1 {
+                    self.put(i, first);
+                } else if few || total <= SMALL_GROUP || *seen < REPEATED_ERRORS || *seen == total {
+                    self.put(i, rank::REPEATED);
+                }
             }
         }
-        let mut lasts: Vec<usize> =
-            seen.into_values().filter(|(count, _)| *count > 1).map(|(_, last)| last).collect();
-        lasts.sort_unstable();
-        lasts.into_iter().for_each(|i| self.put(i, rank::REPEATED));
     }
 
     fn is_pass(&self, i: usize) -> bool {
@@ -199,7 +211,7 @@ impl<'v> Ranks<'v> {
         for i in 0..view.len() {
             // In a run, what is indented is source: words of trouble in it say nothing.
             let is_source = is_run && view.message(i).starts_with("    ");
-            if view.severity[i] != Severity::Weak
+            if !matches!(view.severity[i], Severity::Weak | Severity::Warning)
                 || self.is_pass(i)
                 || is_source
                 || is_run && view.roles[i] == Role::Warning
@@ -249,7 +261,9 @@ impl<'v> Ranks<'v> {
         let view = self.view;
         let mut firsts: Vec<usize> = (0..view.templates.list.len()).collect();
         firsts.sort_by_key(|t| (view.templates.list[*t].count > 1, view.templates.list[*t].first));
-        let mut left = (MAX_FIRST_SHARE * view.text.len() as f64) as usize;
+        let share = MAX_FIRST_SHARE * view.text.len() as f64;
+        let listed = LINT_BUDGET * (view.text.len() as f64).powf(RUN_EXPONENT);
+        let mut left = if view.is_located { listed } else { share } as usize;
         for t in firsts {
             let i = view.templates.list[t].first;
             if self.in_frame(i) || self.is_pass(i) {
@@ -338,7 +352,8 @@ impl<'v> Ranks<'v> {
             }
             *distance = (*distance).min(last.map_or(usize::MAX, |l| l - i));
         }
-        let task = (query.terms.len() as f64 / TASK_TERMS).min(1.0);
+        let task =
+            ((query.terms.len() as f64 - TASK_TERMS.0) / (TASK_TERMS.1 - TASK_TERMS.0)).clamp(0.0, 1.0);
         let budget = (RUN_BUDGET + task * TASK_BUDGET) * (view.text.len() as f64).powf(RUN_EXPONENT);
         let kept: usize = (0..n).filter(|i| self.ranks[*i] < rank::REST).map(|i| view.bytes(i)).sum();
         let mut left = budget - kept as f64;
@@ -424,6 +439,45 @@ impl View<'_> {
             .iter()
             .filter(|r| matches!(r, Role::Fail | Role::Summary | Role::Pass | Role::Section | Role::Detail))
             .count();
-        !self.is_stamped && (marks >= MIN_RUN_LINES || !self.traces.is_empty())
+        !self.is_stamped && !self.is_located && (marks >= MIN_RUN_LINES || !self.traces.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod probe {
+    use super::*;
+    #[test]
+    #[ignore]
+    fn probe() {
+        let text = std::fs::read_to_string(std::env::var("PROBE").unwrap()).unwrap();
+        let q = std::env::var("Q").unwrap_or_default();
+        let view = View::new(&text, crate::select::lines(&text));
+        let r = Ranks::new(&view, &Query::new(&q, ""));
+        println!(
+            "run {} stamped {} templates {} lines {}",
+            view.is_run(),
+            view.is_stamped,
+            view.templates.list.len(),
+            view.len()
+        );
+        let mut by = [(0usize, 0usize); 10];
+        for i in 0..view.len() {
+            by[r.ranks[i] as usize].0 += 1;
+            by[r.ranks[i] as usize].1 += view.bytes(i);
+        }
+        for (k, b) in by.iter().enumerate() {
+            println!("rank {k}: {} lines {:.1}%", b.0, 100.0 * b.1 as f64 / text.len() as f64);
+        }
+        for i in 0..view.len() {
+            println!(
+                "{} {:?} {:?} t{} v{} {}",
+                r.ranks[i],
+                view.severity[i],
+                view.roles[i],
+                view.templates.of_line[i] as i32,
+                view.templates.variant[i],
+                view.message(i).chars().take(150).collect::<String>()
+            );
+        }
     }
 }

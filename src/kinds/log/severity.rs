@@ -16,8 +16,10 @@ pub(super) enum Severity {
     /// Nothing said.
     #[default]
     None,
-    /// A word that may mean trouble ("timed out", "refused"), or a declared warning.
+    /// A word that may mean trouble ("timed out", "refused").
     Weak,
+    /// A declared warning.
+    Warning,
     /// A declared error, an exception's name, a crash.
     Strong,
 }
@@ -27,7 +29,7 @@ pub(super) enum Severity {
 enum Word {
     /// A level of a logger where it stands as one (`ERROR`, `[error]`, `level=error`, `error:`), else weak.
     Level,
-    /// As [`Word::Level`], but weak even as a level.
+    /// As [`Word::Level`], for warnings.
     Warning,
     /// The end of an exception's name (`ValueError`, `IOException`), else weak.
     Exception,
@@ -243,6 +245,7 @@ fn judge(b: &[u8], start: usize, end: usize, word: Word) -> Severity {
             let shape = is_level(b, start, end, before, after, shouted);
             if shape { Severity::Strong } else { Severity::Weak }
         }
+        Word::Warning if is_level(b, start, end, before, after, shouted) => Severity::Warning,
         Word::Exception if capital && after == b':' => Severity::Strong,
         Word::Strong => Severity::Strong,
         Word::Shouted if shouted => Severity::Strong,
@@ -302,7 +305,7 @@ fn is_negated(b: &[u8], start: usize, end: usize) -> bool {
 fn letter_level(b: &[u8]) -> Severity {
     let by_letter = |c: u8| match c {
         b'E' | b'F' => Severity::Strong,
-        b'W' => Severity::Weak,
+        b'W' => Severity::Warning,
         _ => Severity::None,
     };
     if let [letter @ (b'E' | b'F' | b'W'), d0, d1, d2, d3, b' ', ..] = b
@@ -391,7 +394,7 @@ mod tests {
         let text = "ERROR a\nfine\nWARN b\n";
         assert_eq!(
             severities(text, &crate::select::lines(text)),
-            [Severity::Strong, Severity::None, Severity::Weak]
+            [Severity::Strong, Severity::None, Severity::Warning]
         );
     }
 }
