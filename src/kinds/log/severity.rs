@@ -16,8 +16,10 @@ pub(super) enum Severity {
     /// Nothing said.
     #[default]
     None,
-    /// A word that may mean trouble ("timed out", "refused"), or a declared warning.
+    /// A word that may mean trouble ("timed out", "refused").
     Weak,
+    /// A declared warning.
+    Warning,
     /// A declared error, an exception's name, a crash.
     Strong,
 }
@@ -27,7 +29,7 @@ pub(super) enum Severity {
 enum Word {
     /// A level of a logger where it stands as one (`ERROR`, `[error]`, `level=error`, `error:`), else weak.
     Level,
-    /// As [`Word::Level`], but weak even as a level.
+    /// As [`Word::Level`], for warnings.
     Warning,
     /// The end of an exception's name (`ValueError`, `IOException`), else weak.
     Exception,
@@ -37,6 +39,8 @@ enum Word {
     Shouted,
     /// Weak.
     Weak,
+    /// A request's protocol in an access log; the status behind it counts (`HTTP/1.1" 502`).
+    Request,
     /// Strong as written, no boundary needed behind it (`MOZ_CRASH(`).
     Exact,
 }
@@ -90,6 +94,10 @@ const WORDS: &[(&str, Word)] = &[
     ("uncaught", Word::Strong),
     ("unhandled", Word::Strong),
     ("undefined reference", Word::Strong),
+    ("http/1.1\" ", Word::Request),
+    ("http/1.0\" ", Word::Request),
+    ("http/2.0\" ", Word::Request),
+    ("http/2\" ", Word::Request),
     ("moz_crash(", Word::Exact),
     ("assert(", Word::Exact),
     ("bug:", Word::Exact),
@@ -209,6 +217,14 @@ fn judge(b: &[u8], start: usize, end: usize, word: Word) -> Severity {
     let before = start.checked_sub(1).map_or(b' ', |i| b[i]);
     let after = b.get(end).copied().unwrap_or(b' ');
     let seen = &b[start..end.min(b.len())];
+    if word == Word::Request {
+        let status = b.get(end..end + 3).filter(|s| s.iter().all(u8::is_ascii_digit));
+        return match status.map(|s| s[0]) {
+            Some(b'5') => Severity::Strong,
+            Some(b'4') => Severity::Weak,
+            _ => Severity::None,
+        };
+    }
     if word == Word::Exact {
         let upper = seen.iter().filter(|c| c.is_ascii_alphabetic()).all(u8::is_ascii_uppercase);
         return if upper || seen.starts_with(b"assert") && !before.is_ascii_alphanumeric() {
@@ -243,6 +259,7 @@ fn judge(b: &[u8], start: usize, end: usize, word: Word) -> Severity {
             let shape = is_level(b, start, end, before, after, shouted);
             if shape { Severity::Strong } else { Severity::Weak }
         }
+        Word::Warning if is_level(b, start, end, before, after, shouted) => Severity::Warning,
         Word::Exception if capital && after == b':' => Severity::Strong,
         Word::Strong => Severity::Strong,
         Word::Shouted if shouted => Severity::Strong,
@@ -302,7 +319,7 @@ fn is_negated(b: &[u8], start: usize, end: usize) -> bool {
 fn letter_level(b: &[u8]) -> Severity {
     let by_letter = |c: u8| match c {
         b'E' | b'F' => Severity::Strong,
-        b'W' => Severity::Weak,
+        b'W' => Severity::Warning,
         _ => Severity::None,
     };
     if let [letter @ (b'E' | b'F' | b'W'), d0, d1, d2, d3, b' ', ..] = b
@@ -350,6 +367,7 @@ mod tests {
             "03-17 16:13:38.811  1702  2395 E WindowManager: gone",
             "RAS KERNEL FATAL data storage interrupt",
             "Traceback (most recent call last):",
+            "10.0.0.1 - - [01/May/2024:10:00:00 +0000] \"GET /x HTTP/1.1\" 502 12",
             "==12==ERROR: AddressSanitizer: heap-use-after-free",
         ] {
             assert_eq!(of(line), Severity::Strong, "{line}");
@@ -358,13 +376,10 @@ mod tests {
 
     #[test]
     fn words_of_trouble_are_weak() {
-        for line in [
-            "Connection refused",
-            "INFO request failed, retrying",
-            "WARN slow",
-            "warning: unused",
-            "disk error seen",
-        ] {
+        for line in ["WARN slow", "warning: unused", "W0131 15:04:05.1 12 file.go:3] slow"] {
+            assert_eq!(of(line), Severity::Warning, "{line}");
+        }
+        for line in ["Connection refused", "INFO request failed, retrying", "disk error seen"] {
             assert_eq!(of(line), Severity::Weak, "{line}");
         }
     }
@@ -391,7 +406,7 @@ mod tests {
         let text = "ERROR a\nfine\nWARN b\n";
         assert_eq!(
             severities(text, &crate::select::lines(text)),
-            [Severity::Strong, Severity::None, Severity::Weak]
+            [Severity::Strong, Severity::None, Severity::Warning]
         );
     }
 }

@@ -12,9 +12,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// Share of worded tokens that must agree.
-const MIN_SIMILARITY: f64 = 0.6;
+const MIN_SIMILARITY: f64 = 0.5;
 /// Templates compared with a new variant: those found first in its bucket.
 const MAX_CANDIDATES: usize = 16;
+/// How many worded tokens must agree at the front.
+const BUCKET_NAMES: usize = 2;
 /// Tokens beyond this are folded into one.
 const MAX_TOKENS: usize = 48;
 /// Bytes of a message beyond this do not tell templates apart.
@@ -130,11 +132,26 @@ impl Templates {
 }
 
 impl Template {
-    /// Share of the worded tokens that agree.
+    /// Share of the worded tokens that agree; the two that opened the bucket are left out, since a
+    /// common host and program would make everything alike.
     fn similarity(&self, tokens: &[Token]) -> f64 {
-        let same = self.tokens.iter().zip(tokens).filter(|(a, b)| b.is_worded && **a == b.hash).count();
-        let worded = self.worded.max(tokens.iter().filter(|t| t.is_worded).count());
-        if worded == 0 { 1.0 } else { same as f64 / worded as f64 }
+        let mut names = BUCKET_NAMES;
+        let (mut same, mut worded) = (0usize, 0usize);
+        for (mine, other) in self.tokens.iter().zip(tokens) {
+            if !other.is_worded {
+                continue;
+            }
+            if names > 0 {
+                names -= 1;
+                continue;
+            }
+            worded += 1;
+            same += usize::from(*mine == other.hash);
+        }
+        match worded.max(self.worded.saturating_sub(BUCKET_NAMES)) {
+            0 => 1.0,
+            worded => same as f64 / worded as f64,
+        }
     }
 
     /// Tokens that differ become wild.
@@ -149,7 +166,7 @@ impl Template {
 
 /// Which templates a variant is compared with: as many tokens, and the same first two names.
 fn bucket_key(tokens: &[Token]) -> u64 {
-    let names = tokens.iter().filter(|t| t.is_worded).take(2);
+    let names = tokens.iter().filter(|t| t.is_worded).take(BUCKET_NAMES);
     names.fold(tokens.len() as u64, |key, t| {
         let hash = if t.has_digit { u64::from(MASK) } else { t.hash };
         (key ^ hash).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)

@@ -33,8 +33,10 @@ pub(super) struct View<'t> {
     pub traces: Vec<Trace>,
     /// Which lines are the same message.
     pub templates: Templates,
-    /// Whether the lines carry a timestamp (or a place, in a linter's output).
+    /// Whether the lines carry a timestamp.
     pub is_stamped: bool,
+    /// Whether they carry a place instead: the output of a linter or a compiler.
+    pub is_located: bool,
 }
 
 impl<'t> View<'t> {
@@ -46,26 +48,35 @@ impl<'t> View<'t> {
             let stamped = stamps.iter().filter(|s| **s > 0).count();
             stamped as f64 >= STAMPED_SHARE * filled as f64 && stamped > 0
         };
-        let mut is_stamped = enough(&stamps);
+        let is_stamped = enough(&stamps);
+        let mut is_located = false;
         if !is_stamped {
             // A linter's place says where, as a timestamp says when.
             stamps = lines.iter().map(|l| diagnostic::split(&text[l.clone()])).collect();
-            is_stamped = enough(&stamps);
+            is_located = enough(&stamps);
         }
         let messages: Vec<Range<usize>> = lines
             .iter()
             .zip(&stamps)
             .map(|(line, stamp)| {
                 let end = line.start + text[line.clone()].trim_end_matches(['\n', '\r']).len();
-                let start = if is_stamped { (line.start + stamp).min(end) } else { line.start };
+                let start = if is_stamped || is_located { (line.start + stamp).min(end) } else { line.start };
                 start..end
             })
             .collect();
-        let severity = severity::severities(text, &lines);
+        let mut severity = severity::severities(text, &lines);
+        if is_located {
+            // What a linter complains about is full of words of trouble; only its errors are errors.
+            for (i, stamp) in stamps.iter().enumerate().filter(|(_, stamp)| **stamp > 0) {
+                let message = &text[lines[i].start + stamp..lines[i].end];
+                let is_error = message.starts_with("error") || message.starts_with("fatal");
+                severity[i] = if is_error { Severity::Strong } else { Severity::None };
+            }
+        }
         let roles = messages.iter().map(|m| testrun::role(&text[m.clone()])).collect();
         let traces = trace::find(messages.len(), |i| &text[messages[i].clone()]);
         let templates = Templates::mine(text, &messages);
-        View { text, lines, messages, severity, roles, traces, templates, is_stamped }
+        View { text, lines, messages, severity, roles, traces, templates, is_stamped, is_located }
     }
 
     /// The message of line `i`.
