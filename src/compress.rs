@@ -91,7 +91,8 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
     let mut out = Outcome::default();
     for (i, message) in messages.iter().enumerate() {
         let before = counts[i];
-        let mut work = Work { counter: &counter, options, saved: 0, transforms: Vec::new(), kinds: Vec::new() };
+        let mut work =
+            Work { counter: &counter, options, saved: 0, transforms: Vec::new(), kinds: Vec::new() };
         let mut reason = message.odd;
         if seen[i] < options.min_tokens {
             reason = Some("below min_tokens");
@@ -105,9 +106,11 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
                 match work.text(text, &query) {
                     Ok((new, omissions)) => {
                         out.edits.push(Edit { message: i, path: text.path.clone(), id: text.id, text: new });
-                        out.omitted.extend(
-                            omissions.into_iter().map(|omission| Omitted { message: i, id: text.id, omission }),
-                        );
+                        out.omitted.extend(omissions.into_iter().map(|omission| Omitted {
+                            message: i,
+                            id: text.id,
+                            omission,
+                        }));
                     }
                     Err(why) => {
                         reason.get_or_insert(why);
@@ -191,13 +194,19 @@ impl<'o> Questions<'o> {
     /// The query of text `t` of message `i`.
     fn query(&self, messages: &[Message<'_>], i: usize, t: usize) -> Query {
         let text = &messages[i].texts[t];
-        let call = text.call.as_ref().map(|c| format!("{} {}\n{}", c.name, c.arguments, c.beside)).unwrap_or_default();
+        let call = text
+            .call
+            .as_ref()
+            .map(|c| format!("{} {}\n{}", c.name, c.arguments, c.beside))
+            .unwrap_or_default();
         if let Some(fixed) = self.fixed {
             return Query::new(fixed, &call);
         }
         // Tool outputs look backwards only; user payload also sees the user rows of its own turn.
         let end = match text.source {
-            Source::User => (i..messages.len()).take_while(|j| messages[*j].turn == messages[i].turn).count() + i,
+            Source::User => {
+                (i..messages.len()).take_while(|j| messages[*j].turn == messages[i].turn).count() + i
+            }
             _ => i,
         };
         let mut parts: Vec<&str> = Vec::new();

@@ -48,7 +48,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { level: Level::Balanced, target_ratio: None, min_tokens: 0, model_limit: 200_000, query: None }
+        Options {
+            level: Level::Balanced,
+            target_ratio: None,
+            min_tokens: 0,
+            model_limit: 200_000,
+            query: None,
+        }
     }
 }
 

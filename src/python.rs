@@ -5,15 +5,15 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use pyo3::{create_exception, intern};
 
 use crate::compress::{Outcome, compress_request};
 use crate::error::Error;
 use crate::options::{Level, Options};
 use crate::request::value::{MAX_DEPTH, Request, Value};
-use crate::request::Step;
+use crate::request::{Step, body};
 use crate::tokens::Counter;
 
 create_exception!(headroom, HeadroomError, PyValueError, "Base of all errors that headroom raises.");
@@ -57,11 +57,16 @@ impl Reader {
             return Value::Bool(b.is_true());
         }
         if object.cast::<PyInt>().is_ok() || object.cast::<PyFloat>().is_ok() {
-            return object.str().and_then(|s| s.extract::<String>()).map_or(Value::Opaque("number"), Value::Number);
+            return object
+                .str()
+                .and_then(|s| s.extract::<String>())
+                .map_or(Value::Opaque("number"), Value::Number);
         }
         // Models of clients (pydantic) are read through their dump and never edited.
         match object.call_method0(intern!(object.py(), "model_dump")) {
-            Ok(dump) if dump.cast::<PyDict>().is_ok() => Value::Foreign(Box::new(self.value(&dump, depth + 1))),
+            Ok(dump) if dump.cast::<PyDict>().is_ok() => {
+                Value::Foreign(Box::new(self.value(&dump, depth + 1)))
+            }
             _ => Value::Opaque("object of an unknown type"),
         }
     }
@@ -129,15 +134,20 @@ fn compress_messages<'py>(
         (compress_request(&request, &model, &options), request)
     });
     let outcome = outcome?;
-    let tokenizer = Counter::for_model(&model);
-    export(py, &outcome, &request, &tokenizer)
+    export(py, &outcome, &request, tokenizer(&model))
+}
+
+/// Name of the tokenizer of a model and whether it is the model's own.
+fn tokenizer(model: &str) -> (&'static str, bool) {
+    let counter = Counter::for_model(model);
+    (counter.encoding(), counter.is_exact())
 }
 
 fn export<'py>(
     py: Python<'py>,
     outcome: &Outcome,
     request: &Request<'_>,
-    tokenizer: &Counter,
+    tokenizer: (&'static str, bool),
 ) -> PyResult<Bound<'py, PyTuple>> {
     let edits = PyList::empty(py);
     for edit in &outcome.edits {
@@ -152,15 +162,7 @@ fn export<'py>(
         let text = &request.str(o.id)[o.omission.range.clone()];
         omitted.append((o.message, o.omission.unit.name(), o.omission.first, o.omission.count, text))?;
     }
-    (
-        edits,
-        decisions,
-        omitted,
-        outcome.tokens_before,
-        outcome.tokens_after,
-        (tokenizer.encoding(), tokenizer.is_exact()),
-    )
-        .into_pyobject(py)
+    (edits, decisions, omitted, outcome.tokens_before, outcome.tokens_after, tokenizer).into_pyobject(py)
 }
 
 fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {
@@ -172,6 +174,34 @@ fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {
         });
     }
     PyTuple::new(py, out)
+}
+
+/// Compresses the body of an HTTP request. Returns
+/// `(new_body | None, tokens_before, tokens_after, transforms, tokenizer)`.
+#[pyfunction]
+#[pyo3(signature = (body, model, level, target_ratio, min_tokens, model_limit, query))]
+#[allow(clippy::too_many_arguments)]
+fn compress_body<'py>(
+    py: Python<'py>,
+    body: PyBackedBytes,
+    model: Option<String>,
+    level: &str,
+    target_ratio: Option<f64>,
+    min_tokens: usize,
+    model_limit: usize,
+    query: Option<String>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let options = Options { level: Level::parse(level)?, target_ratio, min_tokens, model_limit, query };
+    let done = py.detach(|| body::compress_body(&body, model.as_deref(), &options))?;
+    let mut transforms: Vec<&str> = Vec::new();
+    for transform in done.outcome.decisions.iter().flat_map(|d| &d.transforms) {
+        if !transforms.contains(transform) {
+            transforms.push(transform);
+        }
+    }
+    let new = done.body.map(|b| PyBytes::new(py, &b));
+    let tokenizer = tokenizer(&done.model);
+    (new, done.outcome.tokens_before, done.outcome.tokens_after, transforms, tokenizer).into_pyobject(py)
 }
 
 /// Decodes every re-encoded block in `text`; what was left out stays left out.
@@ -197,6 +227,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("InvalidMessagesError", py.get_type::<InvalidMessagesError>())?;
     m.add("InvalidOptionError", py.get_type::<InvalidOptionError>())?;
     m.add_function(wrap_pyfunction!(compress_messages, m)?)?;
+    m.add_function(wrap_pyfunction!(compress_body, m)?)?;
     m.add_function(wrap_pyfunction!(expand, m)?)?;
     m.add_function(wrap_pyfunction!(count_tokens, m)?)
 }

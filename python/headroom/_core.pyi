@@ -22,5 +22,14 @@ def compress_messages(
     int,
     tuple[str, bool],
 ]: ...
+def compress_body(
+    body: bytes,
+    model: str | None,
+    level: str,
+    target_ratio: float | None,
+    min_tokens: int,
+    model_limit: int,
+    query: str | None,
+) -> tuple[bytes | None, int, int, list[str], tuple[str, bool]]: ...
 def expand(text: str) -> str: ...
 def count_tokens(text: str, model: str) -> int: ...

@@ -176,6 +176,42 @@ def compress(
     )
 
 
+def compress_body(
+    body: bytes,
+    model: str | None = None,
+    model_limit: int = 200_000,
+    config: CompressConfig | None = None,
+    **config_fields: Any,
+) -> tuple[bytes | None, CompressResult]:
+    """Compresses the JSON body of a chat, messages or responses request, bytes in, bytes out.
+
+    Args:
+        body: the body, UTF-8. Every byte outside a changed string stays as it was.
+        model: the model that counts; `None` takes the body's own.
+        model_limit: context window of the model in tokens.
+        config: options; `config_fields` are the same options as keywords, and win.
+
+    Returns:
+        The new body, or `None` if nothing changed; and the figures. The result's `messages` and
+        `decisions` are empty: nothing of the body becomes a Python object.
+
+    Raises:
+        InvalidMessagesError: the body is not usable JSON, or names its messages twice.
+    """
+    options = make_config(config, config_fields)
+    new, before, after, transforms, (tokenizer, exact) = _core.compress_body(
+        body, model, options.level, options.target_ratio, options.min_tokens, model_limit, options.query
+    )
+    return new, CompressResult(
+        messages=[],
+        tokens_before=before,
+        tokens_after=after,
+        transforms_applied=transforms,
+        tokenizer=tokenizer,
+        tokens_exact=exact,
+    )
+
+
 def _apply(messages: Sequence[Any], edits: list[tuple[int, tuple[str | int, ...], str]]) -> list[Any]:
     """New list with the edits in place; containers on the way to an edit are copied, once each."""
     out = list(messages)

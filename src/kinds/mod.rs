@@ -74,8 +74,16 @@ pub trait Kind: Sync {
 pub const MIN_CONFIDENCE: u8 = 50;
 
 /// Every kind, in the order in which ties are broken.
-pub const ALL: &[&dyn Kind] =
-    &[&json::Json, &diff::Diff, &search::Search, &table::Table, &log::Log, &markup::Markup, &code::Code, &prose::Prose];
+pub const ALL: &[&dyn Kind] = &[
+    &json::Json,
+    &diff::Diff,
+    &search::Search,
+    &table::Table,
+    &log::Log,
+    &markup::Markup,
+    &code::Code,
+    &prose::Prose,
+];
 
 /// The kind that is surest of `text`, if any is sure enough.
 pub fn recognise(text: &str) -> Option<&'static dyn Kind> {

@@ -56,7 +56,8 @@ pub fn read<'a>(request: &Request<'a>) -> Vec<Message<'a>> {
     let mut out = Vec::with_capacity(request.messages.len());
     let mut turn = 0;
     for value in &request.messages {
-        let mut reader = Reader { request, message: Message { turn, ..Message::default() }, calls: &mut calls };
+        let mut reader =
+            Reader { request, message: Message { turn, ..Message::default() }, calls: &mut calls };
         reader.message(value);
         let message = reader.message;
         if message.is_models {
@@ -233,7 +234,8 @@ impl<'a> Reader<'_, 'a> {
                     }
                     match r.get_str(part, "type") {
                         Some("tool_result") => {
-                            let call = r.get_str(part, "tool_use_id").and_then(|id| self.calls.get(id)).cloned();
+                            let call =
+                                r.get_str(part, "tool_use_id").and_then(|id| self.calls.get(id)).cloned();
                             match r.get(part, "content") {
                                 Some(Value::Str(id)) => {
                                     self.text(*id, at(&["content"]), Source::ToolOutput, call.as_ref());

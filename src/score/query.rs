@@ -100,7 +100,9 @@ mod tests {
     #[test]
     fn literals_are_identifiers_and_quotations() {
         assert_eq!(
-            literals("What's the value of \"Instances[0].Name\" for `i-05799f38`, in src/a.py? Don't use fooBar. Ok."),
+            literals(
+                "What's the value of \"Instances[0].Name\" for `i-05799f38`, in src/a.py? Don't use fooBar. Ok."
+            ),
             ["Instances[0].Name", "i-05799f38", "Instances", "src/a.py", "fooBar"]
                 .iter()
                 .filter(|l| **l != "Instances")

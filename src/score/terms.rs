@@ -5,13 +5,13 @@
 
 /// Words that say nothing about what is asked.
 const STOP_WORDS: &[&str] = &[
-    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before", "but",
-    "by", "can", "could", "did", "do", "does", "exactly", "for", "from", "get", "give", "had", "has", "have", "he",
-    "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "list", "me", "my", "no", "not", "of",
-    "on", "or", "our", "out", "over", "please", "say", "she", "should", "show", "so", "such", "tell", "than",
-    "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "up", "us", "was",
-    "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you",
-    "your",
+    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before",
+    "but", "by", "can", "could", "did", "do", "does", "exactly", "for", "from", "get", "give", "had", "has",
+    "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "list", "me",
+    "my", "no", "not", "of", "on", "or", "our", "out", "over", "please", "say", "she", "should", "show",
+    "so", "such", "tell", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this",
+    "those", "to", "up", "us", "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose",
+    "why", "will", "with", "would", "you", "your",
 ];
 
 /// Whether `word` (lower case) is too common to select anything.
@@ -51,7 +51,8 @@ pub fn for_each_hump<'t>(word: &'t str, mut f: impl FnMut(&'t str)) {
     let b = word.as_bytes();
     let mut start = 0;
     for i in 1..b.len() {
-        let lower_to_upper = (b[i - 1].is_ascii_lowercase() || b[i - 1].is_ascii_digit()) && b[i].is_ascii_uppercase();
+        let lower_to_upper =
+            (b[i - 1].is_ascii_lowercase() || b[i - 1].is_ascii_digit()) && b[i].is_ascii_uppercase();
         let acronym_end = b[i - 1].is_ascii_uppercase()
             && b[i].is_ascii_uppercase()
             && b.get(i + 1).is_some_and(u8::is_ascii_lowercase);
@@ -87,7 +88,8 @@ pub fn stem(word: &str) -> String {
         }
     }
     let b = w.as_bytes();
-    if b.len() > 3 && b[b.len() - 1] == b[b.len() - 2] && !matches!(b[b.len() - 1], b's' | b'l' | b'e' | b'o') {
+    if b.len() > 3 && b[b.len() - 1] == b[b.len() - 2] && !matches!(b[b.len() - 1], b's' | b'l' | b'e' | b'o')
+    {
         w.pop();
     }
     if w.len() > 3 && w.ends_with('e') {
@@ -127,13 +129,18 @@ mod tests {
 
     #[test]
     fn words_that_mean_the_same_share_a_stem() {
-        for (a, b) in [("connections", "connection"), ("stopped", "stop"), ("queries", "query"), ("names", "named")] {
+        for (a, b) in
+            [("connections", "connection"), ("stopped", "stop"), ("queries", "query"), ("names", "named")]
+        {
             assert_eq!(stem(a), stem(b), "{a} {b}");
         }
     }
 
     #[test]
     fn identifiers_are_split_and_kept_whole() {
-        assert_eq!(terms("parseHTTPResponse(max_size)"), ["parsehttprespons", "pars", "http", "respons", "max", "siz"]);
+        assert_eq!(
+            terms("parseHTTPResponse(max_size)"),
+            ["parsehttprespons", "pars", "http", "respons", "max", "siz"]
+        );
     }
 }
