@@ -19,6 +19,7 @@ pub mod compress;
 pub mod error;
 pub mod kinds;
 pub mod mark;
+pub mod memo;
 pub mod options;
 #[cfg(feature = "python")]
 mod python;

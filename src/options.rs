@@ -44,6 +44,8 @@ pub struct Options {
     pub model_limit: usize,
     /// A question to use in place of the one found in the messages.
     pub query: Option<String>,
+    /// Threads to use for one request; 0 means as many as the machine has. Changes no byte.
+    pub max_threads: usize,
 }
 
 impl Default for Options {
@@ -54,6 +56,7 @@ impl Default for Options {
             min_tokens: 0,
             model_limit: 200_000,
             query: None,
+            max_threads: 0,
         }
     }
 }

@@ -107,7 +107,7 @@ fn describe(name: &str) -> &'static str {
 /// Compresses a list of messages. Returns
 /// `(edits, decisions, omitted, tokens_before, tokens_after, tokenizer)`.
 #[pyfunction]
-#[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query))]
+#[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query, max_threads))]
 #[allow(clippy::too_many_arguments)]
 fn compress_messages<'py>(
     py: Python<'py>,
@@ -118,8 +118,10 @@ fn compress_messages<'py>(
     min_tokens: usize,
     model_limit: usize,
     query: Option<String>,
+    max_threads: usize,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let options = Options { level: Level::parse(level)?, target_ratio, min_tokens, model_limit, query };
+    let options =
+        Options { level: Level::parse(level)?, target_ratio, min_tokens, model_limit, query, max_threads };
     let mut reader = Reader::default();
     let values = match messages.cast::<PyList>() {
         Ok(list) => list.iter().map(|m| reader.value(&m, 0)).collect(),
@@ -179,7 +181,7 @@ fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {
 /// Compresses the body of an HTTP request. Returns
 /// `(new_body | None, tokens_before, tokens_after, transforms, tokenizer)`.
 #[pyfunction]
-#[pyo3(signature = (body, model, level, target_ratio, min_tokens, model_limit, query))]
+#[pyo3(signature = (body, model, level, target_ratio, min_tokens, model_limit, query, max_threads))]
 #[allow(clippy::too_many_arguments)]
 fn compress_body<'py>(
     py: Python<'py>,
@@ -190,8 +192,10 @@ fn compress_body<'py>(
     min_tokens: usize,
     model_limit: usize,
     query: Option<String>,
+    max_threads: usize,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let options = Options { level: Level::parse(level)?, target_ratio, min_tokens, model_limit, query };
+    let options =
+        Options { level: Level::parse(level)?, target_ratio, min_tokens, model_limit, query, max_threads };
     let done = py.detach(|| body::compress_body(&body, model.as_deref(), &options))?;
     let mut transforms: Vec<&str> = Vec::new();
     for transform in done.outcome.decisions.iter().flat_map(|d| &d.transforms) {
@@ -219,6 +223,19 @@ fn count_tokens(py: Python<'_>, text: PyBackedStr, model: &str) -> usize {
     py.detach(|| counter.count(&text))
 }
 
+/// Counters of the memo of texts: `(hits, misses, bytes)`.
+#[pyfunction]
+fn memo_stats() -> (u64, u64, u64) {
+    let stats = crate::compress::memo_stats();
+    (stats.hits, stats.misses, stats.bytes)
+}
+
+/// Forgets all texts seen so far, for measurements.
+#[pyfunction]
+fn clear_memo() {
+    crate::compress::clear_memo();
+}
+
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = m.py();
@@ -229,5 +246,10 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(compress_messages, m)?)?;
     m.add_function(wrap_pyfunction!(compress_body, m)?)?;
     m.add_function(wrap_pyfunction!(expand, m)?)?;
+    m.add_function(wrap_pyfunction!(memo_stats, m)?)?;
+    m.add_function(wrap_pyfunction!(clear_memo, m)?)?;
+    // A panic of ours is caught at the boundary of a block and counted; its message may quote the
+    // text it stumbled over, which must not reach a log.
+    std::panic::set_hook(Box::new(|_| {}));
     m.add_function(wrap_pyfunction!(count_tokens, m)?)
 }

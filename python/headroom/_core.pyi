@@ -14,6 +14,7 @@ def compress_messages(
     min_tokens: int,
     model_limit: int,
     query: str | None,
+    max_threads: int,
 ) -> tuple[
     list[tuple[int, tuple[str | int, ...], str]],
     list[tuple[int, str, str, list[str], int, int]],
@@ -30,6 +31,9 @@ def compress_body(
     min_tokens: int,
     model_limit: int,
     query: str | None,
+    max_threads: int,
 ) -> tuple[bytes | None, int, int, list[str], tuple[str, bool]]: ...
 def expand(text: str) -> str: ...
 def count_tokens(text: str, model: str) -> int: ...
+def memo_stats() -> tuple[int, int, int]: ...
+def clear_memo() -> None: ...

@@ -26,12 +26,14 @@ class CompressConfig:
             kind of content decide by itself.
         min_tokens: nothing is compressed while the messages up to a turn's end have fewer tokens.
         query: the question to compress for, in place of the one found in the messages.
+        max_threads: threads used for one request; 0 means as many as the machine has. Changes no byte.
     """
 
     level: Level = "balanced"
     target_ratio: float | None = None
     min_tokens: int = 0
     query: str | None = None
+    max_threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ def compress(
         options.min_tokens,
         model_limit,
         options.query,
+        options.max_threads,
     )
     made = [Decision(m, action, why, tuple(done), b, a) for m, action, why, done, b, a in decisions]
     return CompressResult(
@@ -200,7 +203,14 @@ def compress_body(
     """
     options = make_config(config, config_fields)
     new, before, after, transforms, (tokenizer, exact) = _core.compress_body(
-        body, model, options.level, options.target_ratio, options.min_tokens, model_limit, options.query
+        body,
+        model,
+        options.level,
+        options.target_ratio,
+        options.min_tokens,
+        model_limit,
+        options.query,
+        options.max_threads,
     )
     return new, CompressResult(
         messages=[],

@@ -104,7 +104,12 @@ pub fn expand(text: &str) -> String {
     while let Some(block) = mark::find_headed(text, done) {
         out.push_str(&text[done..block.range.start]);
         let kind = ALL.iter().find(|kind| kind.name() == block.kind);
-        match kind.and_then(|kind| kind.expand(block.body, block.words)) {
+        let data = match block.words {
+            // Nothing was re-encoded; the header only told the block's extent.
+            "" => kind.map(|_| block.body.to_owned()),
+            words => kind.and_then(|kind| kind.expand(block.body, words)),
+        };
+        match data {
             Some(data) => out.push_str(&data),
             None => out.push_str(&text[block.range.clone()]),
         }

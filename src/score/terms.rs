@@ -98,6 +98,18 @@ pub fn stem(word: &str) -> String {
     w
 }
 
+/// How many words of `text` are not stop words, counted up to `limit`.
+pub fn count_terms(text: &str, limit: usize) -> usize {
+    let mut count = 0;
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
+        if count == limit {
+            break;
+        }
+        count += usize::from(!is_stop_word(&word.to_lowercase()));
+    }
+    count
+}
+
 /// The terms of `text` in order: stems of words and of their humps, stop words left out.
 pub fn terms(text: &str) -> Vec<String> {
     let mut out = Vec::new();

@@ -1,7 +1,7 @@
 //! Which encoding counts for which model name.
 
-use super::Counter;
+use super::{Counter, Encoding};
 
 pub(super) fn resolve(_model: &str) -> Counter {
-    Counter { bpe: tiktoken_rs::o200k_base_singleton(), name: "o200k_base" }
+    Counter { encoding: Encoding::O200kBase }
 }

@@ -1,0 +1,198 @@
+//! One text: split into blocks, each given to its kind, accepted only if it gets shorter.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+use crate::blocks::Segment;
+use crate::kinds::{self, Context, Source};
+use crate::mark::{self, Omission, Rendered};
+use crate::memo::{self, Memo};
+use crate::options::Options;
+use crate::request::ToolCall;
+use crate::score::Query;
+use crate::tokens::Counter;
+
+/// Shorter texts are not worth a mark, in bytes.
+pub(super) const MIN_TEXT_BYTES: usize = 200;
+
+/// The result for one text: a pure function of the fields of [`Job`].
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// The new text and what is missing in it; `None` if it stays as it was.
+    pub(super) new: Option<(String, Vec<Omission>)>,
+    /// Names of the kinds that its payload was taken for.
+    pub(super) recognised: Vec<&'static str>,
+    /// Names of the kinds that were compressed.
+    pub(super) kinds: Vec<&'static str>,
+    /// What was done.
+    pub(super) transforms: Vec<&'static str>,
+    /// Tokens saved.
+    pub(super) saved: usize,
+    /// Why it stays as it was, if it does.
+    pub(super) why: &'static str,
+}
+
+/// All that the output of a text depends on.
+pub(super) struct Job<'j> {
+    pub(super) text: &'j str,
+    pub(super) source: Source,
+    pub(super) call: Option<&'j ToolCall>,
+    pub(super) question: &'j str,
+    pub(super) options: &'j Options,
+    pub(super) counter: &'j Counter,
+}
+
+/// Results of this process. Only a cache: every entry can be computed again from its key's parts.
+fn memo() -> &'static Memo<Done> {
+    static MEMO: OnceLock<Memo<Done>> = OnceLock::new();
+    MEMO.get_or_init(|| Memo::new(memo::MAX_BYTES))
+}
+
+/// Counters of the memo of texts.
+pub fn memo_stats() -> memo::Stats {
+    memo().stats()
+}
+
+/// Forgets all texts seen so far, for measurements.
+pub fn clear_memo() {
+    memo().clear();
+}
+
+/// Texts below this many bytes are counted faster than they are looked up.
+const MIN_MEMO_BYTES: usize = 512;
+
+/// Tokens of `text`, remembered.
+pub(super) fn count(counter: &Counter, text: &str) -> usize {
+    static COUNTS: OnceLock<Memo<usize>> = OnceLock::new();
+    if text.len() < MIN_MEMO_BYTES {
+        return counter.count(text);
+    }
+    let counts = COUNTS.get_or_init(|| Memo::new(memo::MAX_BYTES / 16));
+    let key = memo::key(&[text.as_bytes(), counter.encoding().as_bytes()]);
+    if let Some(count) = counts.get(key) {
+        return *count;
+    }
+    let count = counter.count(text);
+    counts.insert(key, Arc::new(count), size_of::<usize>());
+    count
+}
+
+impl Job<'_> {
+    /// The result, from the memo or anew. `segments` is asked for only if it must be computed.
+    pub(super) fn run(&self, segments: impl FnOnce() -> Vec<Segment>) -> Arc<Done> {
+        let key = self.key();
+        if let Some(done) = memo().get(key) {
+            return done;
+        }
+        let done = Arc::new(self.compute(&segments()));
+        let bytes =
+            done.new.as_ref().map_or(0, |(text, gone)| text.len() + gone.len() * size_of::<Omission>());
+        memo().insert(key, done.clone(), bytes);
+        done
+    }
+
+    fn key(&self) -> memo::Key {
+        let Options { level, target_ratio, min_tokens: _, model_limit: _, query: _, max_threads: _ } =
+            self.options;
+        let ratio = target_ratio.unwrap_or(0.0).to_bits().to_le_bytes();
+        let (name, arguments, beside) =
+            self.call.map_or(("", "", ""), |c| (c.name.as_str(), c.arguments.as_str(), c.beside.as_str()));
+        memo::key(&[
+            self.text.as_bytes(),
+            self.question.as_bytes(),
+            name.as_bytes(),
+            arguments.as_bytes(),
+            beside.as_bytes(),
+            &ratio,
+            &[*level as u8, self.source as u8, u8::from(self.call.is_some())],
+            self.counter.encoding().as_bytes(),
+        ])
+    }
+
+    fn compute(&self, segments: &[Segment]) -> Done {
+        let mut done = Done { why: "nothing to compress", ..Done::default() };
+        if mark::is_marked(self.text) {
+            done.why = "already compressed";
+            return done;
+        }
+        let call = self.call.map(|c| format!("{} {}\n{}", c.name, c.arguments, c.beside)).unwrap_or_default();
+        let query = Query::new(self.question, &call);
+        let mut new = String::with_capacity(self.text.len() / 2);
+        let mut omissions = Vec::new();
+        for segment in segments {
+            let part = &self.text[segment.range.clone()];
+            let compressed = if segment.is_payload {
+                self.block(part, &query, &mut done.recognised)
+            } else {
+                Err(done.why)
+            };
+            match compressed {
+                Ok(block) => {
+                    new.push_str(&block.rendered.text);
+                    omissions
+                        .extend(block.rendered.omissions.into_iter().map(|o| shift(o, segment.range.start)));
+                    done.transforms.extend(block.rendered.transforms);
+                    done.saved += block.saved;
+                    if !done.kinds.contains(&block.kind) {
+                        done.kinds.push(block.kind);
+                    }
+                }
+                Err(why) => {
+                    done.why = why;
+                    new.push_str(part);
+                }
+            }
+        }
+        if !done.kinds.is_empty() {
+            done.new = Some((new, omissions));
+        }
+        done
+    }
+
+    fn block(&self, part: &str, query: &Query, seen: &mut Vec<&'static str>) -> Result<Block, &'static str> {
+        let cx = Context {
+            tokens: self.counter,
+            query,
+            options: self.options,
+            tool: self.call,
+            source: self.source,
+        };
+        // A panic is a bug of ours; it costs this block its compression and nothing else.
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            let kind = kinds::recognise(part).ok_or("kind not recognised")?;
+            seen.push(kind.name());
+            let rendered = kind.compress(part, &cx).ok_or("nothing to gain")?;
+            Ok((kind.name(), rendered))
+        }));
+        let (kind, mut rendered) = attempt.unwrap_or(Err("internal error"))?;
+        if part.ends_with('\n') && !rendered.text.ends_with('\n') {
+            rendered.text.push('\n');
+        }
+        // Inside a user's message the extent of a compressed block must be known, so that the
+        // instructions around it read the same when the message is seen again.
+        let words = rendered.header.take().or_else(|| (self.source == Source::User).then(String::new));
+        if let Some(words) = words {
+            let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
+            mark::write_header(&mut headed, kind, &rendered.text, &words);
+            headed.push_str(&rendered.text);
+            rendered.text = headed;
+        }
+        let (before, after) = (self.counter.count(part), self.counter.count(&rendered.text));
+        if after >= before {
+            return Err("would not get shorter");
+        }
+        Ok(Block { kind, rendered, saved: before - after })
+    }
+}
+
+struct Block {
+    kind: &'static str,
+    rendered: Rendered,
+    saved: usize,
+}
+
+fn shift(omission: Omission, by: usize) -> Omission {
+    let Range { start, end } = omission.range;
+    Omission { range: start + by..end + by, ..omission }
+}

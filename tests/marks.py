@@ -1,0 +1,45 @@
+"""Puts what was left out back in place of its marks: the strongest check of promises 1 and 2."""
+
+from __future__ import annotations
+
+import re
+
+from headroom import Omitted, expand
+
+MARK = re.compile(r"\[… (\d+) (line|sentence|passage|record|hunk)s? (\d+)(?:-(\d+))?(?:: [^\n]*?)?\](?=\n|\s|$)")
+
+
+class NotRestorable(AssertionError):
+    """A mark and what was omitted do not agree."""
+
+
+def restore(text: str, omitted: list[Omitted]) -> str:
+    """The text before compression, from the compressed one and what was omitted.
+
+    Re-encoded blocks are decoded first; every mark must agree with the next omission about unit,
+    first ordinal and count, and every omission must have a mark.
+    """
+    text = expand(text)
+    out: list[str] = []
+    at = 0
+    for gone in omitted:
+        mark = MARK.search(text, at)
+        if mark is None:
+            raise NotRestorable(f"no mark for {gone}")
+        count, unit, first = int(mark[1]), mark[2], int(mark[3])
+        if (count, unit, first) != (gone.count, gone.unit, gone.first):
+            raise NotRestorable(f"mark {mark[0]!r} but {gone.count} {gone.unit} from {gone.first} omitted")
+        if int(mark[4] or mark[3]) - first + 1 != count:
+            raise NotRestorable(f"mark {mark[0]!r} counts wrongly")
+        if unit == "line" and len(gone.text.splitlines()) != count and gone.text.count("\n") != count:
+            raise NotRestorable(f"{count} lines said, {gone.text.count(chr(10))} gone")
+        out += [text[at : mark.start()], gone.text]
+        at = mark.end()
+        if unit == "sentence":
+            at += len(gone.text) - len(gone.text.rstrip())
+        elif gone.text.endswith("\n"):
+            at += 1
+    left = MARK.search(text, at)
+    if left:
+        raise NotRestorable(f"mark {left[0]!r} without an omission")
+    return "".join(out) + text[at:]
