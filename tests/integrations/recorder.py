@@ -19,7 +19,13 @@ from typing import Any
 
 import replies
 
-REASONS = {200: "OK", 307: "Temporary Redirect", 400: "Bad Request", 429: "Too Many", 500: "Internal Server Error"}
+REASONS = {
+    200: "OK",
+    307: "Temporary Redirect",
+    400: "Bad Request",
+    429: "Too Many",
+    500: "Internal Server Error",
+}
 
 
 @dataclass
@@ -133,7 +139,13 @@ class Recorder:
                 return reply
         status = self.statuses.pop(0) if self.statuses else 200
         if status != 200:
-            error = {"error": {"message": f"scripted failure {status}", "type": "server_error", "code": str(status)}}
+            error = {
+                "error": {
+                    "message": f"scripted failure {status}",
+                    "type": "server_error",
+                    "code": str(status),
+                }
+            }
             return Reply(status, chunks=[json.dumps(error).encode()])
         content_type, chunks = replies.reply_for(request.path, request.body)
         return Reply(200, content_type, chunks)
@@ -162,7 +174,10 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
 
 
 async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
-    head = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Status')}", f"content-type: {reply.content_type}"]
+    head = [
+        f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Status')}",
+        f"content-type: {reply.content_type}",
+    ]
     head += [f"{name}: {value}" for name, value in reply.headers.items()]
     if len(reply.chunks) <= 1:
         body = reply.chunks[0] if reply.chunks else b""

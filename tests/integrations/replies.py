@@ -46,8 +46,14 @@ def openai_chat(stream: bool, data: Any) -> tuple[str, list[bytes]]:
     if not stream:
         message = {"role": "assistant", "content": TEXT}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
-        return _json({**base, "object": "chat.completion", "choices": [choice], "usage": USAGE})
-    rows: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, {"content": TEXT[:10]}, {"content": TEXT[10:]}]
+        return _json(
+            {**base, "object": "chat.completion", "choices": [choice], "usage": USAGE, "service_tier": None}
+        )
+    rows: list[dict[str, Any]] = [
+        {"role": "assistant", "content": ""},
+        {"content": TEXT[:10]},
+        {"content": TEXT[10:]},
+    ]
     base["object"] = "chat.completion.chunk"
     events: list[dict[str, Any]] = [
         {**base, "choices": [{"index": 0, "delta": row, "finish_reason": None}]} for row in rows
@@ -58,7 +64,13 @@ def openai_chat(stream: bool, data: Any) -> tuple[str, list[bytes]]:
 
 def openai_text(stream: bool, data: Any) -> tuple[str, list[bytes]]:
     choice = {"index": 0, "text": TEXT, "finish_reason": "stop", "logprobs": None}
-    row = {"id": "cmpl-1", "object": "text_completion", "created": 1700000000, "model": "m", "choices": [choice]}
+    row = {
+        "id": "cmpl-1",
+        "object": "text_completion",
+        "created": 1700000000,
+        "model": "m",
+        "choices": [choice],
+    }
     return _sse([row], done=True) if stream else _json({**row, "usage": USAGE})
 
 
@@ -76,7 +88,11 @@ def anthropic(stream: bool, data: Any) -> tuple[str, list[bytes]]:
             {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
             {"type": "content_block_delta", "index": 0, "delta": delta},
             {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
+            {
+                "type": "message_delta",
+                "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+                "usage": usage,
+            },
             {"type": "message_stop"},
         ],
         names=True,
@@ -104,7 +120,10 @@ def responses(stream: bool, data: Any) -> tuple[str, list[bytes]]:
         return _json(done)
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     events: list[dict[str, Any]] = [
-        {"type": "response.created", "response": {**done, "status": "in_progress", "output": [], "usage": None}},
+        {
+            "type": "response.created",
+            "response": {**done, "status": "in_progress", "output": [], "usage": None},
+        },
         {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
         {"type": "response.output_text.delta", **place, "delta": TEXT},
         {"type": "response.output_item.done", "output_index": 0, "item": item},
@@ -147,19 +166,19 @@ def cohere(stream: bool, data: Any) -> tuple[str, list[bytes]]:
         row = {"id": "c", "finish_reason": "COMPLETE", "message": message, "usage": usage, "text": TEXT}
         return _json({**row, "generation_id": "g", "meta": {"billed_units": usage["tokens"], **usage}})
     delta = {"message": {"content": {"text": TEXT}}}
-    end = {"finish_reason": "COMPLETE", "usage": usage}
-    return _sse(
-        [
-            {"type": "content-delta", "index": 0, "delta": delta, "text": TEXT, "event_type": "text-generation"},
-            {"type": "message-end", "delta": end, "event_type": "stream-end", "is_finished": True, **end},
-        ],
-        names=True,
-    )
+    rows: list[dict[str, Any]] = [
+        {"type": "content-delta", "index": 0, "delta": delta, "text": TEXT, "event_type": "text-generation"},
+        {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": usage}, "finish_reason": "COMPLETE",
+         "event_type": "stream-end", "is_finished": True},
+    ]  # fmt: skip
+    return "application/x-ndjson", [json.dumps(row).encode() + b"\n" for row in rows]
 
 
 def embeddings(stream: bool, data: Any) -> tuple[str, list[bytes]]:
     row = {"object": "embedding", "index": 0, "embedding": [0.1, 0.2]}
-    return _json({"object": "list", "model": "m", "data": [row], "usage": {"prompt_tokens": 3, "total_tokens": 3}})
+    return _json(
+        {"object": "list", "model": "m", "data": [row], "usage": {"prompt_tokens": 3, "total_tokens": 3}}
+    )
 
 
 def images(stream: bool, data: Any) -> tuple[str, list[bytes]]:
@@ -189,7 +208,9 @@ def generic(stream: bool, data: Any) -> tuple[str, list[bytes]]:
     if stream:
         return kind, chunks
     row = json.loads(chunks[0])
-    row.update(text=TEXT, response=TEXT, content=TEXT, output=TEXT, result={"response": TEXT}, generated_text=TEXT)
+    row.update(
+        text=TEXT, response=TEXT, content=TEXT, output=TEXT, result={"response": TEXT}, generated_text=TEXT
+    )
     row.update(results=[{"generated_text": TEXT, "stop_reason": "eos_token"}], access_token="t", token="t")
     return _json(row)
 
@@ -198,7 +219,9 @@ def bedrock(route: str, data: Any) -> tuple[str, list[bytes]]:
     usage = {"inputTokens": 11, "outputTokens": 7, "totalTokens": 18}
     if route.endswith("converse"):
         message = {"role": "assistant", "content": [{"text": TEXT}]}
-        return _json({"output": {"message": message}, "stopReason": "end_turn", "usage": usage, "metrics": {}})
+        return _json(
+            {"output": {"message": message}, "stopReason": "end_turn", "usage": usage, "metrics": {}}
+        )
     if route.endswith("converse-stream"):
         events = [
             ("messageStart", {"role": "assistant"}),
@@ -208,10 +231,17 @@ def bedrock(route: str, data: Any) -> tuple[str, list[bytes]]:
             ("metadata", {"usage": usage, "metrics": {"latencyMs": 1}}),
         ]
         return "application/vnd.amazon.eventstream", [_frame(name, row) for name, row in events]
-    titan = {"inputTextTokenCount": 11, "results": [{"tokenCount": 7, "outputText": TEXT, "completionReason": "FINISH"}]}
+    titan = {
+        "inputTextTokenCount": 11,
+        "results": [{"tokenCount": 7, "outputText": TEXT, "completionReason": "FINISH"}],
+    }
     claude = json.loads(anthropic(False, data)[1][0])
     if route.endswith("invoke"):
-        named = {"generation": TEXT, "outputs": [{"text": TEXT, "stop_reason": "stop"}], "stop_reason": "stop"}
+        named = {
+            "generation": TEXT,
+            "outputs": [{"text": TEXT, "stop_reason": "stop"}],
+            "stop_reason": "stop",
+        }
         return _json({**titan, **claude, **named, "prompt_token_count": 11, "generation_token_count": 7})
     import base64
 
@@ -219,7 +249,9 @@ def bedrock(route: str, data: Any) -> tuple[str, list[bytes]]:
         _, sse = anthropic(True, data)
         rows = [chunk.decode().split("data: ", 1)[1].strip() for chunk in sse]
     else:
-        rows = [json.dumps({"outputText": TEXT, "index": 0, "completionReason": "FINISH", "generation": TEXT})]
+        rows = [
+            json.dumps({"outputText": TEXT, "index": 0, "completionReason": "FINISH", "generation": TEXT})
+        ]
     frames = [_frame("chunk", {"bytes": base64.b64encode(r.encode()).decode()}) for r in rows]
     return "application/vnd.amazon.eventstream", frames
 
@@ -228,8 +260,14 @@ def _frame(event: str, payload: Any) -> bytes:
     """One message of AWS's event stream encoding."""
     body = json.dumps(payload).encode()
     headers = b""
-    for name, value in ((":event-type", event), (":content-type", "application/json"), (":message-type", "event")):
-        headers += bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
+    for name, value in (
+        (":event-type", event),
+        (":content-type", "application/json"),
+        (":message-type", "event"),
+    ):
+        headers += (
+            bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
+        )
     prelude = struct.pack(">II", 16 + len(headers) + len(body), len(headers))
     message = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + body
     return message + struct.pack(">I", zlib.crc32(message))

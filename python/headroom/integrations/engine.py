@@ -27,7 +27,7 @@ MIN_LIMIT = 1024
 
 BELOW_MIN = "below min_tokens"
 NOTHING = "nothing to compress"
-_NEVER = 1 << 62
+NEVER = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,7 @@ class Engine:
 
         def check(reply: Any) -> tuple[list[Any], int]:
             new, changed = check_reply(messages, reply)
-            # The service's own figures are claims; what was really saved is counted here.
-            saved = 0
-            for old_text, new_text in changed:
-                gain = count_tokens(old_text, model) - count_tokens(new_text, model)
-                if gain < 0:
-                    raise CloudError("reply: a text got longer")
-                saved += gain
-            return new, saved
+            return new, count_gain(changed, model)
 
         request = {"messages": messages, "model": model, "model_limit": limit}
         new, saved = cloud.compress(request, check)
@@ -147,6 +140,21 @@ class Engine:
         if isinstance(max_tokens, int) and max_tokens > 0:
             limit -= max_tokens
         return max(limit, min(MIN_LIMIT, self.settings.model_limit))
+
+
+def count_gain(changed: list[tuple[str, str]], model: str) -> int:
+    """Tokens saved by replacing texts; a service's own figures are only claims.
+
+    Raises:
+        CloudError: one of the texts got longer.
+    """
+    saved = 0
+    for old, new in changed:
+        gain = count_tokens(old, model) - count_tokens(new, model)
+        if gain < 0:
+            raise CloudError("reply: a text got longer")
+        saved += gain
+    return saved
 
 
 def make_cloud(settings: Settings) -> CloudClient | None:
@@ -198,4 +206,4 @@ def strings(value: Any) -> Any:
 
 def count_messages(messages: Sequence[Any], model: str) -> int:
     """Tokens of all messages, counted as `compress` counts them, without compressing anything."""
-    return compress(messages, model=model, config=CompressConfig(min_tokens=_NEVER)).tokens_before
+    return compress(messages, model=model, config=CompressConfig(min_tokens=NEVER)).tokens_before

@@ -39,7 +39,7 @@ TEXT_TYPES = frozenset({"text_completion", "atext_completion"})
 OLDEST = "1.75"
 
 
-class HeadroomCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM's class is untyped where it is not installed
+class HeadroomCallback(CustomLogger):
     """Add one to `litellm.callbacks` and every chat call is compressed before it is sent.
 
         litellm.callbacks = [HeadroomCallback()]
@@ -75,7 +75,15 @@ class HeadroomCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM's class i
     ) -> None:
         super().__init__()
         self.settings = Settings.make(
-            min_tokens, model_limit, api_key, api_url, config, config_fields, call_types, on_cloud_error, cloud_timeout_s
+            min_tokens,
+            model_limit,
+            api_key,
+            api_url,
+            config,
+            config_fields,
+            call_types,
+            on_cloud_error,
+            cloud_timeout_s,
         )
         self._engine = Engine(self.settings)
         self._was_global = False
@@ -110,7 +118,9 @@ class HeadroomCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM's class i
 
     # The work: one function for all layers.
 
-    def _work(self, key: str, messages: Any, model: str, provider: Any, info: Any, tools: Any, max_tokens: Any) -> Any:
+    def _work(
+        self, key: str, messages: Any, model: str, provider: Any, info: Any, tools: Any, max_tokens: Any
+    ) -> Any:
         """The messages to send: new ones, or those given. Runs in a worker thread; never raises."""
         try:
             state = STATES.get(key)
@@ -167,7 +177,9 @@ class HeadroomCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM's class i
 
     # Layer: the deployment hook (aresponses, anthropic_messages; completions where there is no seam).
 
-    async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> dict[str, Any] | None:
+    async def async_pre_call_deployment_hook(
+        self, kwargs: dict[str, Any], call_type: Any
+    ) -> dict[str, Any] | None:
         """Called for every asynchronous call; returns new keyword arguments, or `None` to leave them."""
         name = str(getattr(call_type, "value", call_type))
         key = _key(kwargs.get("litellm_logging_obj")) if kwargs.get("litellm_logging_obj") else None
@@ -182,7 +194,9 @@ class HeadroomCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM's class i
         if not given:
             return None
         tools = kwargs.get("tools")
-        room = kwargs.get("max_output_tokens") or kwargs.get("max_completion_tokens") or kwargs.get("max_tokens")
+        room = (
+            kwargs.get("max_output_tokens") or kwargs.get("max_completion_tokens") or kwargs.get("max_tokens")
+        )
         model, provider = str(kwargs.get("model") or ""), kwargs.get("custom_llm_provider")
         args = (key, given, model, provider, kwargs.get("model_info"), tools, room)
         new = await workers.run(_size(given), self._work, *args)
@@ -196,7 +210,11 @@ class HeadroomCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM's class i
             key = kwargs.get("litellm_call_id")
             call_type = str(kwargs.get("call_type", ""))
             litellm_proxy.note_savings(STATES.find(key), kwargs)
-            if call_type not in self.settings.call_types or call_type.startswith("a") or not isinstance(key, str):
+            if (
+                call_type not in self.settings.call_types
+                or call_type.startswith("a")
+                or not isinstance(key, str)
+            ):
                 return
             if call_type in SEAM_TYPES and self._has_seam:
                 return
@@ -231,7 +249,9 @@ class HeadroomCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM's class i
         """The call is done: its count is final (or taken back, if a cache answered)."""
         self._succeeded(kwargs)
 
-    async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+    async def async_log_success_event(
+        self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
         """As `log_success_event`."""
         self._succeeded(kwargs)
 
@@ -239,13 +259,17 @@ class HeadroomCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM's class i
         """The attempt failed: nothing was saved by it."""
         self._failed(kwargs)
 
-    async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+    async def async_log_failure_event(
+        self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
         """As `log_failure_event`."""
         self._failed(kwargs)
 
     # The proxy.
 
-    async def async_pre_call_hook(self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any) -> None:
+    async def async_pre_call_hook(
+        self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any
+    ) -> None:
         """The proxy's first hook: notes the request and its bypass header."""
         litellm_proxy.note_request(data)
 
@@ -303,6 +327,13 @@ def _registered(log: Any) -> list[litellm_seam.SeamHandler]:
 
 def _say_what_is_missing(has_seam: bool) -> None:
     if not has_seam:
-        once.warn("no seam", "this LiteLLM has no prompt-management seam: synchronous calls to providers with signed bodies (Bedrock, SageMaker) go out uncompressed")
+        once.warn(
+            "no seam",
+            "this LiteLLM has no prompt-management seam: synchronous calls to providers with signed bodies (Bedrock, SageMaker) go out uncompressed",
+        )
     if not hasattr(CustomLogger, "async_pre_call_deployment_hook"):
-        once.warn("no hook", "this LiteLLM is older than %s: responses and Anthropic messages go out uncompressed", OLDEST)
+        once.warn(
+            "no hook",
+            "this LiteLLM is older than %s: responses and Anthropic messages go out uncompressed",
+            OLDEST,
+        )

@@ -58,7 +58,9 @@ class Settings:
         if not isinstance(self.min_tokens, int) or self.min_tokens < 0:
             raise ValueError(f"min_tokens must be a whole number, 0 or more, not {self.min_tokens!r}")
         if not isinstance(self.model_limit, int) or self.model_limit < 1:
-            raise ValueError(f"model_limit must be a whole number of tokens above 0, not {self.model_limit!r}")
+            raise ValueError(
+                f"model_limit must be a whole number of tokens above 0, not {self.model_limit!r}"
+            )
         if self.on_cloud_error not in ("local", "original"):
             raise ValueError(f'on_cloud_error must be "local" or "original", not {self.on_cloud_error!r}')
         if not self.cloud_timeout_s > 0:
@@ -95,7 +97,8 @@ class Settings:
             on_cloud_error=on_cloud_error,
             cloud_timeout_s=cloud_timeout_s,
             call_types=frozenset(CALL_TYPES if call_types is None else call_types),
-            config=replace(made, min_tokens=min_tokens),
+            # One thread a request: a server has other requests to serve.
+            config=replace(made, min_tokens=min_tokens, max_threads=made.max_threads or 1),
         )
 
 
@@ -152,4 +155,3 @@ _READERS: dict[str, Any] = {
     "on_cloud_error": _on_error,
     "cloud_timeout_s": float,
 }
-
