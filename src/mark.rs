@@ -37,6 +37,8 @@ pub enum Unit {
     Record,
     /// A hunk of a diff.
     Hunk,
+    /// An escape sequence of a terminal, taken out of the lines that stay.
+    Code,
 }
 
 impl Unit {
@@ -48,10 +50,11 @@ impl Unit {
             Unit::Passage => "passage",
             Unit::Record => "record",
             Unit::Hunk => "hunk",
+            Unit::Code => "code",
         }
     }
 
-    const ALL: [Unit; 5] = [Unit::Line, Unit::Sentence, Unit::Passage, Unit::Record, Unit::Hunk];
+    const ALL: [Unit; 6] = [Unit::Line, Unit::Sentence, Unit::Passage, Unit::Record, Unit::Hunk, Unit::Code];
 }
 
 /// A run of units that was left out.

@@ -105,7 +105,7 @@ fn describe(name: &str) -> &'static str {
 }
 
 /// Compresses a list of messages. Returns
-/// `(edits, decisions, omitted, tokens_before, tokens_after, tokenizer)`.
+/// `(edits, decisions, omitted, tokens_before, tokens_after, over_limit, rewrites, tokenizer)`.
 #[pyfunction]
 #[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query, max_threads))]
 #[allow(clippy::too_many_arguments)]
@@ -157,14 +157,30 @@ fn export<'py>(
     }
     let decisions = PyList::empty(py);
     for d in &outcome.decisions {
-        decisions.append((d.message, d.action, &d.reason, &d.transforms, d.tokens_before, d.tokens_after))?;
+        let blocks = PyList::empty(py);
+        for (steps, b) in &d.blocks {
+            let range = (b.range.start, b.range.end);
+            blocks.append((path(py, steps)?, range, b.kind, b.why, b.tokens_before, b.tokens_after))?;
+        }
+        let done = &d.transforms;
+        decisions.append((d.message, d.action, &d.reason, done, d.tokens_before, d.tokens_after, blocks))?;
     }
     let omitted = PyList::empty(py);
     for o in &outcome.omitted {
         let text = &request.str(o.id)[o.omission.range.clone()];
         omitted.append((o.message, o.omission.unit.name(), o.omission.first, o.omission.count, text))?;
     }
-    (edits, decisions, omitted, outcome.tokens_before, outcome.tokens_after, tokenizer).into_pyobject(py)
+    (
+        edits,
+        decisions,
+        omitted,
+        outcome.tokens_before,
+        outcome.tokens_after,
+        outcome.over_limit,
+        outcome.rewrites,
+        tokenizer,
+    )
+        .into_pyobject(py)
 }
 
 fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {

@@ -17,8 +17,20 @@ def compress_messages(
     max_threads: int,
 ) -> tuple[
     list[tuple[int, tuple[str | int, ...], str]],
-    list[tuple[int, str, str, list[str], int, int]],
+    list[
+        tuple[
+            int,
+            str,
+            str,
+            list[str],
+            int,
+            int,
+            list[tuple[tuple[str | int, ...], tuple[int, int], str, str, int, int]],
+        ]
+    ],
     list[tuple[int, str, int, int, str]],
+    int,
+    int,
     int,
     int,
     tuple[str, bool],

@@ -37,6 +37,29 @@ class CompressConfig:
 
 
 @dataclass(frozen=True)
+class Block:
+    """One part of a text that was looked at.
+
+    Attributes:
+        path: where in the message the text stands.
+        start_byte: first byte of the part in the text's UTF-8.
+        end_byte: the byte after its last.
+        kind: what it was taken for; empty if for nothing, or if it is an instruction.
+        why: why it stays as it was; empty if it was compressed.
+        tokens_before: tokens before, if it was compressed.
+        tokens_after: tokens after, if it was compressed.
+    """
+
+    path: tuple[str | int, ...]
+    start_byte: int
+    end_byte: int
+    kind: str
+    why: str
+    tokens_before: int
+    tokens_after: int
+
+
+@dataclass(frozen=True)
 class Decision:
     """What was done to one message and why.
 
@@ -47,6 +70,7 @@ class Decision:
         transforms: what was done, for example "log:select".
         tokens_before: tokens of the message before, in tokens of the model.
         tokens_after: tokens of the message after.
+        blocks: the parts of its texts that were looked at, in order.
     """
 
     message: int
@@ -55,6 +79,7 @@ class Decision:
     transforms: tuple[str, ...]
     tokens_before: int
     tokens_after: int
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,8 +113,12 @@ class CompressResult:
         transforms_applied: what was done, each once, in order of first use.
         decisions: one per message.
         omitted: everything that is not visible any more, in order.
+        over_limit: tokens by which the messages still exceed `model_limit`; 0 if they fit.
+        rewrites: how often older turns were squeezed further, over the whole conversation, so that it
+            fits `model_limit`. Each costs the provider's cached prefix once.
         tokenizer: name of the encoding that counted.
         tokens_exact: False where counts are estimates, because the model's tokenizer is not public.
+        original: the messages that were given, the same objects.
     """
 
     messages: list[Any]
@@ -98,8 +127,21 @@ class CompressResult:
     transforms_applied: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     omitted: list[Omitted] = field(default_factory=list)
+    over_limit: int = 0
+    rewrites: int = 0
     tokenizer: str = ""
     tokens_exact: bool = True
+    original: Sequence[Any] = field(default=(), repr=False, compare=False)
+
+    def explain(self, color: bool = False) -> str:
+        """What was seen, kept and left out, and why, for a person to judge.
+
+        Args:
+            color: use ANSI colours: green for what stays, red for what was left out.
+        """
+        from headroom.explain import explain
+
+        return explain(self, color=color)
 
     @property
     def tokens_saved(self) -> int:
@@ -144,7 +186,8 @@ def compress(
         messages: OpenAI chat messages, Anthropic Messages or Responses input items. Never mutated.
         model: a model name as LiteLLM accepts it, for example "bedrock/claude-sonnet". Any name works;
             where the model's tokenizer is not public, counts are estimates and the result says so.
-        model_limit: context window of the model in tokens.
+        model_limit: tokens that the messages may take. Beyond it, older turns are squeezed further;
+            what the request needs besides (tools, the answer) is for the caller to subtract.
         config: options; `config_fields` are the same options as keywords, and win.
 
     Returns:
@@ -156,7 +199,7 @@ def compress(
         TypeError: an unknown option.
     """
     options = make_config(config, config_fields)
-    edits, decisions, omitted, before, after, (tokenizer, exact) = _core.compress_messages(
+    edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact) = _core.compress_messages(
         messages,
         model,
         options.level,
@@ -166,7 +209,10 @@ def compress(
         options.query,
         options.max_threads,
     )
-    made = [Decision(m, action, why, tuple(done), b, a) for m, action, why, done, b, a in decisions]
+    made = [
+        Decision(m, action, why, tuple(done), b, a, tuple(Block(path, *span, *rest) for path, span, *rest in blocks))
+        for m, action, why, done, b, a, blocks in decisions
+    ]
     return CompressResult(
         messages=_apply(messages, edits),
         tokens_before=before,
@@ -174,8 +220,11 @@ def compress(
         transforms_applied=list(dict.fromkeys(t for d in made for t in d.transforms)),
         decisions=made,
         omitted=[Omitted(*o) for o in omitted],
+        over_limit=over_limit,
+        rewrites=rewrites,
         tokenizer=tokenizer,
         tokens_exact=exact,
+        original=messages,
     )
 
 

@@ -4,25 +4,22 @@
 //! model and the options, and on nothing else. Cost: linear in the request.
 
 mod echo;
+mod limit;
 mod parallel;
 mod text;
 mod turns;
 
-use std::sync::Arc;
-
 use crate::error::Error;
-use crate::kinds::Source;
-use crate::mark::{self, Omission};
+use crate::mark::Omission;
 use crate::options::Options;
 use crate::request::read::{self, Message};
 use crate::request::value::StringId;
 use crate::request::{Request, Step};
 use crate::tokens::Counter;
 
-use echo::Echoes;
-use text::{Done, Job, MIN_TEXT_BYTES};
+use text::{Job, MIN_TEXT_BYTES};
 
-pub use text::{clear_memo, memo_stats};
+pub use text::{Block, clear_memo, memo_stats};
 
 /// One changed string.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +60,8 @@ pub struct Decision {
     pub tokens_before: usize,
     /// Tokens of the message after.
     pub tokens_after: usize,
+    /// The parts of its texts that were looked at, in order, each with the place of its text.
+    pub blocks: Vec<(Vec<Step>, Block)>,
 }
 
 /// The result for a whole request.
@@ -78,6 +77,10 @@ pub struct Outcome {
     pub tokens_before: usize,
     /// Tokens of all messages after.
     pub tokens_after: usize,
+    /// Tokens by which the messages still exceed `model_limit`; 0 if they fit.
+    pub over_limit: usize,
+    /// How often older turns were squeezed further to fit `model_limit`, over the whole conversation.
+    pub rewrites: usize,
 }
 
 /// Compresses a request. Fails only on unusable options; odd messages are left alone and noted.
@@ -111,9 +114,19 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         job.run(|| questions.segments(*i, *t, text))
     });
 
-    let results = refer_back(&messages, &jobs, results, options, &counter);
+    let ground =
+        limit::Ground { messages: &messages, counts: &counts, jobs: &jobs, options, counter: &counter };
+    let settled = ground.settle(results, |(i, t), options| {
+        let text = &messages[i].texts[t];
+        let question = questions.question(&messages, i, text.source);
+        let (call, source) = (text.call.as_ref(), text.source);
+        let job = Job { text: text.text, source, call, question: &question, options, counter: &counter };
+        job.run(|| questions.segments(i, t, text))
+    });
+    let results = settled.results;
 
-    let mut out = Outcome::default();
+    let mut out =
+        Outcome { over_limit: settled.over_limit, rewrites: settled.rewrites, ..Outcome::default() };
     let mut done = jobs.iter().zip(&results).peekable();
     for (i, message) in messages.iter().enumerate() {
         let before = counts[i];
@@ -126,11 +139,12 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         };
         let mut kinds: Vec<&str> = Vec::new();
         while let Some(((_, t), result)) = done.next_if(|((j, _), _)| *j == i) {
+            let text = &message.texts[*t];
+            decision.blocks.extend(result.blocks.iter().map(|b| (text.path.clone(), b.clone())));
             let Some((new, omissions)) = &result.new else {
                 why.get_or_insert(result.why);
                 continue;
             };
-            let text = &message.texts[*t];
             out.edits.push(Edit { message: i, path: text.path.clone(), id: text.id, text: new.clone() });
             let omitted = |o: &Omission| Omitted { message: i, id: text.id, omission: o.clone() };
             out.omitted.extend(omissions.iter().map(omitted));
@@ -146,53 +160,6 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         out.decisions.push(decision);
     }
     Ok(out)
-}
-
-/// Replaces results by back-references to earlier tool outputs where those save more. In order, since
-/// a reference points at what an earlier output has become.
-fn refer_back(
-    messages: &[Message<'_>],
-    jobs: &[(usize, usize)],
-    mut results: Vec<Arc<Done>>,
-    options: &Options,
-    counter: &Counter,
-) -> Vec<Arc<Done>> {
-    let outputs = jobs.iter().filter(|(i, t)| messages[*i].texts[*t].source == Source::ToolOutput).count();
-    if outputs < 2 || !options.may_omit() {
-        return results;
-    }
-    let mut echoes = Echoes::default();
-    for ((i, t), result) in jobs.iter().zip(&mut results) {
-        let text = &messages[*i].texts[*t];
-        if text.source != Source::ToolOutput {
-            continue;
-        }
-        let visible = result.new.as_ref().map_or(text.text, |(new, _)| new.as_str());
-        // JSON has no lines of its own: how it is broken into lines is whitespace, and goes.
-        let by_line = !result.recognised.contains(&"json");
-        let is_ours = result.new.is_none() && mark::is_marked(text.text);
-        let found = (!is_ours)
-            .then(|| echoes.whole(text.text, visible).or_else(|| echoes.lines(text.text).filter(|_| by_line)))
-            .flatten();
-        if let Some(echo) = found {
-            let (before, after) = (text::count(counter, text.text), counter.count(&echo.text));
-            if before.saturating_sub(after) > result.saved {
-                *result = Arc::new(Done {
-                    new: Some((echo.text, echo.omissions)),
-                    kinds: vec!["echo"],
-                    transforms: echo.transforms,
-                    saved: before - after,
-                    ..Done::default()
-                });
-            }
-        }
-        let visible = match &result.new {
-            Some((new, _)) => new.clone().into(),
-            None => text.text.into(),
-        };
-        echoes.push(visible, by_line);
-    }
-    results
 }
 
 /// Bytes of a message that are counted.

@@ -30,8 +30,8 @@ pub(super) fn tokens_to_turn_end(messages: &[Message<'_>], counts: &[usize]) -> 
     out
 }
 
-/// Runs of messages that form a turn.
-fn turns(messages: &[Message<'_>]) -> impl Iterator<Item = Range<usize>> {
+/// Runs of messages that form a turn; the model's own item closes one.
+pub(super) fn turns(messages: &[Message<'_>]) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let turn = messages.get(start)?.turn;

@@ -61,7 +61,9 @@ pub fn choose(
     let budget = match options.target_ratio {
         Some(ratio) => (ratio * tokens() as f64) as usize,
         None if units.total < MIN_TOKENS => return choice,
-        None if is_gated => share(units.total, if is_aggressive { GATED_AGGRESSIVE_SHARE } else { GATED_SHARE }),
+        None if is_gated => {
+            share(units.total, if is_aggressive { GATED_AGGRESSIVE_SHARE } else { GATED_SHARE })
+        }
         None => {
             let limit = if is_aggressive { MANY_AGGRESSIVE_TOKENS } else { MANY_TOKENS };
             limit + share(units.total.saturating_sub(limit), MANY_SHARE)
@@ -149,7 +151,8 @@ fn hits(parsed: &Parsed<'_>, ranges: &[Range<usize>], text: &str, query: &Query)
             }
             let Some(hit) = parsed.lines[line].hit else { continue };
             let in_path = parsed.style.pathed && at < ranges[line].start + parsed.paths[hit.path].len();
-            let (list, limit) = if in_path { (&mut in_paths, path_limit) } else { (&mut in_texts, text_limit) };
+            let (list, limit) =
+                if in_path { (&mut in_paths, path_limit) } else { (&mut in_texts, text_limit) };
             if list.last() != Some(&line) && list.len() <= limit {
                 list.push(line);
             }

@@ -50,7 +50,8 @@ struct Form {
 
 impl Form {
     fn words(self) -> String {
-        let base = FORMS.iter().find(|(style, context, _)| *style == self.style && *context == self.has_context);
+        let base =
+            FORMS.iter().find(|(style, context, _)| *style == self.style && *context == self.has_context);
         let names = if self.has_names { NAMED_WORDS } else { "" };
         format!("{}{names}", base.map_or("", |(_, _, words)| words))
     }
@@ -123,8 +124,7 @@ pub fn encode(
     let mut omissions = Vec::new();
     let items = merge(items(parsed, ranges, keep, is_named, &mut omissions), parsed);
     let names = names(&items);
-    let form =
-        Form { style: parsed.style, has_context: parsed.has_context, has_names: !names.is_empty() };
+    let form = Form { style: parsed.style, has_context: parsed.has_context, has_names: !names.is_empty() };
     let mut text = write(&items, form, &names);
     if !parsed.ends_with_newline && text.ends_with('\n') {
         text.pop();
@@ -318,7 +318,8 @@ fn write(items: &[Item<'_>], form: Form, names: &HashMap<&str, Option<usize>>) -
 
 /// A text that could be read as a name, or as an escaped one.
 fn is_like_name(text: &str) -> bool {
-    text.starts_with('\\') || text.starts_with(['&', '*']) && text[1..].starts_with(|c: char| c.is_ascii_digit())
+    text.starts_with('\\')
+        || text.starts_with(['&', '*']) && text[1..].starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn write_plain(out: &mut String, line: &str, form: Form, must_escape: bool) {

@@ -39,13 +39,16 @@ pub fn is_name(line: &str) -> bool {
 
 fn is_name_like(line: &str) -> bool {
     line.len() <= MAX_PATH_BYTES
-        && !line.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control() || b"<>\"'`|*?;{}\\".contains(&b))
+        && !line
+            .bytes()
+            .any(|b| b.is_ascii_whitespace() || b.is_ascii_control() || b"<>\"'`|*?;{}\\".contains(&b))
 }
 
 /// The directory of a line like `./src/kinds:`.
 pub fn directory_of(line: &str) -> Option<&str> {
     let path = line.strip_suffix(':')?;
-    let is_directory = is_name(path) && (path == "." || path.contains('/')) && !path.ends_with('/') && !path.contains("//");
+    let is_directory =
+        is_name(path) && (path == "." || path.contains('/')) && !path.ends_with('/') && !path.contains("//");
     is_directory.then_some(path)
 }
 
@@ -93,6 +96,9 @@ fn split_path(line: &str) -> Option<(&str, &str)> {
 
 /// A directory line of a body: indentation, directory without the last slash, names.
 fn read_directory(line: &str) -> Option<(usize, &str, &str)> {
+    if line.starts_with('\\') {
+        return None;
+    }
     let rest = line.trim_start_matches(' ');
     let (directory, names) = rest.split_once(' ').unwrap_or((rest, ""));
     let directory = directory.strip_suffix('/')?;
@@ -192,7 +198,8 @@ fn encode_directories(text: &str) -> String {
     while i < lines.len() {
         // Between two directories stands one empty line; it is not written.
         let at = i + usize::from(after_block && lines[i].is_empty());
-        let head = lines.get(at).and_then(|l| directory_of(l)).filter(|d| can_encode(d) && (at > i || !after_block));
+        let head =
+            lines.get(at).and_then(|l| directory_of(l)).filter(|d| can_encode(d) && (at > i || !after_block));
         let Some(directory) = head else {
             push_plain(&mut out, lines[i]);
             after_block = false;

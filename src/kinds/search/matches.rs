@@ -154,7 +154,8 @@ pub fn split_numbered(raw: &str) -> Option<(&str, &str, &str)> {
     for colon in memchr::memchr_iter(b':', window) {
         let digits = bytes[colon + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
         let end = colon + 1 + digits;
-        if digits > 0 && bytes.get(end) == Some(&b':') {
+        // No search prints a leading zero, but every clock does.
+        if digits > 0 && bytes[colon + 1] != b'0' && bytes.get(end) == Some(&b':') {
             let path = &raw[..colon];
             return is_path(path).then(|| (path, &raw[colon + 1..end], &raw[end + 1..]));
         }
@@ -165,7 +166,10 @@ pub fn split_numbered(raw: &str) -> Option<(&str, &str, &str)> {
 /// `path:text`. A drive letter's colon does not end the path.
 pub fn split_plain(raw: &str) -> Option<(&str, &str, &str)> {
     let bytes = raw.as_bytes();
-    let drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
+    let drive = bytes.len() > 2
+        && bytes[0].is_ascii_alphabetic()
+        && bytes[1] == b':'
+        && matches!(bytes[2], b'\\' | b'/');
     let from = if drive { 2 } else { 0 };
     let window = &bytes[from..bytes.len().min(MAX_PREFIX_BYTES)];
     let colon = from + memchr::memchr(b':', window)?;
@@ -211,7 +215,10 @@ mod tests {
 
     #[test]
     fn the_first_number_between_colons_ends_the_path() {
-        assert_eq!(split_numbered("a/b.rs:12:let x: u8 = 1:2:3;"), Some(("a/b.rs", "12", "let x: u8 = 1:2:3;")));
+        assert_eq!(
+            split_numbered("a/b.rs:12:let x: u8 = 1:2:3;"),
+            Some(("a/b.rs", "12", "let x: u8 = 1:2:3;"))
+        );
         assert_eq!(split_numbered(r"C:\x\y.c:7:int"), Some((r"C:\x\y.c", "7", "int")));
         assert_eq!(split_numbered("HEAD:src/a.c:7:"), Some(("HEAD:src/a.c", "7", "")));
         assert_eq!(split_numbered("[2024-01-01T10:22:33] x"), None);
@@ -230,7 +237,8 @@ mod tests {
     fn context_belongs_to_the_match_beside_it() {
         let text = "a-1-b.c-11-before\na-1-b.c:12:hit\na-1-b.c-13-after\n--\nb.c-4-x\nb.c:5:y\nb.c=1=f()\n";
         let parsed = parse(text, BOTH);
-        let got: Vec<_> = parsed.lines.iter().map(|l| l.hit.map(|m| (m.path, m.number, m.separator))).collect();
+        let got: Vec<_> =
+            parsed.lines.iter().map(|l| l.hit.map(|m| (m.path, m.number, m.separator))).collect();
         assert_eq!(
             got,
             [

@@ -66,5 +66,10 @@ fn compress_matches(text: &str, style: matches::Style, cx: &Context<'_>) -> Opti
             transforms.push("search:select");
         }
     }
-    Some(Rendered { text: grouped.text, header: Some(grouped.words), omissions: grouped.omissions, transforms })
+    Some(Rendered {
+        text: grouped.text,
+        header: Some(grouped.words),
+        omissions: grouped.omissions,
+        transforms,
+    })
 }

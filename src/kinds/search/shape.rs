@@ -30,7 +30,8 @@ const MAX_DIAGNOSTIC_SHARE: usize = 20;
 /// The shape of a text and how sure it is, 0 to 100.
 pub fn shape(text: &str) -> Option<(Shape, u8)> {
     let sample = sample(text);
-    let lines: Vec<&str> = sample.iter().copied().filter(|l| !l.is_empty() && *l != matches::GROUP_SEPARATOR).collect();
+    let lines: Vec<&str> =
+        sample.iter().copied().filter(|l| !l.is_empty() && *l != matches::GROUP_SEPARATOR).collect();
     if lines.len() < MIN_LINES {
         return None;
     }
@@ -42,16 +43,24 @@ pub fn shape(text: &str) -> Option<(Shape, u8)> {
     if let Some(found) = directories(&sample, &lines) {
         return Some(found);
     }
-    let numbered = count_numbered(&lines);
+    let mut numbered = count_numbered(&lines);
+    if numbered.clocks * 2 > numbered.matches {
+        numbered = Numbered::default();
+    }
     if share(numbered.matches) >= MIN_SHARE {
         let is_compiler = numbered.diagnostics * 100 > numbered.matches * MAX_DIAGNOSTIC_SHARE;
-        return (!is_compiler).then(|| {
-            (Shape::Matches(Style { pathed: true, numbered: true }), sure(numbered.matches))
-        });
+        return (!is_compiler)
+            .then(|| (Shape::Matches(Style { pathed: true, numbered: true }), sure(numbered.matches)));
     }
     // Numbered context has few colons: a third of matches and the rest in their files.
-    if numbered.matches >= 2 && share(numbered.matches + numbered.context) >= MIN_SHARE && numbered.diagnostics == 0 {
-        return Some((Shape::Matches(Style { pathed: true, numbered: true }), sure(numbered.matches + numbered.context)));
+    if numbered.matches >= 2
+        && share(numbered.matches + numbered.context) >= MIN_SHARE
+        && numbered.diagnostics == 0
+    {
+        return Some((
+            Shape::Matches(Style { pathed: true, numbered: true }),
+            sure(numbered.matches + numbered.context),
+        ));
     }
     let paths = lines.iter().filter(|l| listing::is_path_line(l)).count();
     if share(paths) >= 80 {
@@ -113,6 +122,7 @@ struct Numbered {
     matches: usize,
     context: usize,
     diagnostics: usize,
+    clocks: usize,
 }
 
 fn count_numbered(lines: &[&str]) -> Numbered {
@@ -122,14 +132,22 @@ fn count_numbered(lines: &[&str]) -> Numbered {
         if let Some((p, _, text)) = split_numbered(line).filter(|(p, ..)| is_file(p)) {
             out.matches += 1;
             out.diagnostics += usize::from(is_diagnostic(text));
+            out.clocks += usize::from(is_seconds(text));
             path = p;
-        } else if !path.is_empty() && line.strip_prefix(path).is_some_and(|rest| rest.starts_with(['-', '='])) {
+        } else if !path.is_empty() && line.strip_prefix(path).is_some_and(|rest| rest.starts_with(['-', '=']))
+        {
             out.context += 1;
         } else if is_context(line) {
             out.context += 1;
         }
     }
     out
+}
+
+/// `45.008 …`: what was taken for a line number are the minutes of a time.
+fn is_seconds(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    digits == 2 && matches!(text.as_bytes().get(2), Some(b'.' | b',' | b' ' | b']' | b'Z' | b'+'))
 }
 
 /// `path-12-text`, before any match of the path was seen.
@@ -196,7 +214,8 @@ fn count_plain(lines: &[&str]) -> usize {
     for line in lines {
         let Some((path, _, text)) = split_plain(line) else {
             // Context of the file before.
-            total += usize::from(!last.is_empty() && line.strip_prefix(last).is_some_and(|r| r.starts_with('-')));
+            total +=
+                usize::from(!last.is_empty() && line.strip_prefix(last).is_some_and(|r| r.starts_with('-')));
             continue;
         };
         total += 1;
@@ -206,6 +225,7 @@ fn count_plain(lines: &[&str]) -> usize {
         deep += usize::from(path.contains(['/', '\\']));
         last = path;
     }
-    let is_search = values * 3 <= total && diagnostics * 5 <= total && (repeats * 3 >= total || deep * 10 >= total * 8);
+    let is_search =
+        values * 3 <= total && diagnostics * 5 <= total && (repeats * 3 >= total || deep * 10 >= total * 8);
     if is_search { total } else { 0 }
 }

@@ -5,9 +5,18 @@ use crate::mark::Rendered;
 
 /// Words of the header, by the characters that the branches were drawn with.
 const FORMS: [(&str, Drawing); 3] = [
-    ("tree, one space per level", Drawing { open: "│\u{a0}\u{a0} ", closed: "    ", branch: "├── ", last: "└── " }),
-    ("tree (plain spaces), one space per level", Drawing { open: "│   ", closed: "    ", branch: "├── ", last: "└── " }),
-    ("tree (ASCII), one space per level", Drawing { open: "|   ", closed: "    ", branch: "|-- ", last: "`-- " }),
+    (
+        "tree, one space per level",
+        Drawing { open: "│\u{a0}\u{a0} ", closed: "    ", branch: "├── ", last: "└── " },
+    ),
+    (
+        "tree (plain spaces), one space per level",
+        Drawing { open: "│   ", closed: "    ", branch: "├── ", last: "└── " },
+    ),
+    (
+        "tree (ASCII), one space per level",
+        Drawing { open: "|   ", closed: "    ", branch: "|-- ", last: "`-- " },
+    ),
 ];
 
 /// The four pieces that branches consist of.

@@ -66,23 +66,23 @@ fn contraction_tail(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// End of a run of one to three numbers that starts at `at`.
+/// End of a run of one to `MOST` numbers that starts at `at`; `MOST` is at most 3.
 #[inline(always)]
-fn three_numbers(text: &[u8], at: usize) -> End {
+fn numbers<const MOST: usize>(text: &[u8], at: usize) -> End {
     let mut end = at;
-    while end < at + 3 && ascii_at(text, end) == NUMBER {
+    while end < at + MOST && ascii_at(text, end) == NUMBER {
         end += 1;
     }
-    if end == at + 3 || byte(text, end) < 0x80 {
+    if end == at + MOST || byte(text, end) < 0x80 {
         return End { at: end, single: true };
     }
-    three_wide_numbers(text, at)
+    wide_numbers(text, at, MOST)
 }
 
 #[inline(never)]
-fn three_wide_numbers(text: &[u8], at: usize) -> End {
+fn wide_numbers(text: &[u8], at: usize, most: usize) -> End {
     let (mut end, mut ascii) = (at, true);
-    for _ in 0..3 {
+    for _ in 0..most {
         let (class, len) = class_at(text, end);
         if class != NUMBER {
             break;

@@ -1,0 +1,340 @@
+//! Writes a diff with short headers and reads it back.
+//!
+//! ```text
+//! diff src/a.rs                 the git header of a file, see `head`
+//! @@ 84 fn write()              a hunk at line 84 of the new file; its counts are its lines, and where
+//! -old                          it stood before follows from the hunks above it
+//! +new
+//! ```
+//! A hunk whose extent or place could be misread keeps its full header; a line outside hunks that
+//! could be misread has `\` before it. Linear.
+
+use std::ops::Range;
+
+use super::choose::{Choice, Fate};
+use super::head;
+use super::parse::{At, Hunk, Part, body_end};
+use crate::mark::{self, Omission, Unit};
+use crate::select;
+
+/// Words of the header of a diff that lost nothing.
+pub const WORDS: &str = "diff path, @@ new line";
+
+/// A diff, split.
+pub struct Source<'t> {
+    /// Lines without their newlines.
+    pub lines: Vec<&'t str>,
+    /// Their bytes, with newlines.
+    pub ranges: Vec<Range<usize>>,
+    /// Whether the last line ends with a newline.
+    pub ends_with_newline: bool,
+}
+
+impl<'t> Source<'t> {
+    /// Splits a text.
+    pub fn new(text: &'t str) -> Self {
+        let ranges = select::lines(text);
+        let lines =
+            ranges.iter().map(|r| &text[r.clone()]).map(|l| l.strip_suffix('\n').unwrap_or(l)).collect();
+        Source { lines, ranges, ends_with_newline: text.ends_with('\n') }
+    }
+
+    fn omission(&self, lines: Range<usize>, unit: Unit, first: usize, count: usize) -> Omission {
+        Omission { range: self.ranges[lines.start].start..self.ranges[lines.end - 1].end, unit, first, count }
+    }
+}
+
+/// What was written.
+pub struct Written {
+    /// The body.
+    pub text: String,
+    /// What it leaves out.
+    pub omissions: Vec<Omission>,
+}
+
+struct Writer<'s, 't> {
+    source: &'s Source<'t>,
+    out: String,
+    omissions: Vec<Omission>,
+    /// New line number minus old one after the last hunk, if it can be known from what is visible.
+    delta: Option<i64>,
+}
+
+/// Writes the parts of a diff as chosen.
+pub fn write(source: &Source<'_>, parts: &[Part<'_>], choice: &Choice) -> Written {
+    let mut w = Writer { source, out: String::new(), omissions: Vec::new(), delta: Some(0) };
+    let mut file = 0;
+    let mut hunk_ordinal = 0;
+    let mut i = 0;
+    while i < parts.len() {
+        match &parts[i] {
+            Part::Raw(line) => {
+                // A plain diff begins a file with these, see `parse`.
+                w.raw(*line);
+            }
+            Part::Head(head) => {
+                file += 1;
+                w.head(head.lines.clone(), choice.with_blobs);
+            }
+            Part::Hunk(_) | Part::Binary(_) => {
+                let end = i + parts[i..]
+                    .iter()
+                    .take_while(|p| matches!(p, Part::Hunk(_) | Part::Binary(_)))
+                    .count();
+                let fate = choice.files.get(file).unwrap_or(&Fate::Whole);
+                if let Fate::Collapsed(label) = fate {
+                    let lines = parts[i].lines().start..parts[end - 1].lines().end;
+                    w.collapse(lines, hunk_ordinal + 1, end - i, label);
+                } else {
+                    for part in &parts[i..end] {
+                        match part {
+                            Part::Hunk(hunk) => w.hunk(hunk, choice.context_lines),
+                            other => other.lines().for_each(|line| w.raw(line)),
+                        }
+                    }
+                }
+                hunk_ordinal += end - i;
+                i = end;
+                continue;
+            }
+        }
+        i += 1;
+    }
+    if !source.ends_with_newline && w.out.ends_with('\n') {
+        w.out.pop();
+    }
+    w.omissions.sort_by_key(|o| o.range.start);
+    Written { text: w.out, omissions: w.omissions }
+}
+
+impl Writer<'_, '_> {
+    fn push(&mut self, line: &str) {
+        self.out.push_str(line);
+        self.out.push('\n');
+    }
+
+    fn raw(&mut self, line: usize) {
+        let line = self.source.lines[line];
+        if needs_escape(line) {
+            self.out.push('\\');
+        }
+        self.push(line);
+    }
+
+    fn head(&mut self, lines: Range<usize>, with_blobs: bool) {
+        self.delta = Some(0);
+        match head::shorten(&self.source.lines[lines.clone()], with_blobs) {
+            Some(short) => {
+                self.push(&short);
+                let index = lines.clone().find(|l| self.source.lines[*l].starts_with("index "));
+                if let Some(line) = index.filter(|_| !with_blobs) {
+                    self.omissions.push(self.source.omission(line..line + 1, Unit::Line, line + 1, 1));
+                }
+            }
+            None => lines.for_each(|line| self.raw(line)),
+        }
+    }
+
+    fn collapse(&mut self, lines: Range<usize>, first: usize, count: usize, label: &str) {
+        mark::write_mark(&mut self.out, Unit::Hunk, first, count, Some(label));
+        self.out.push('\n');
+        self.omissions.push(self.source.omission(lines, Unit::Hunk, first, count));
+        self.delta = None;
+    }
+
+    /// Writes a hunk with so many lines of context; where more was left out it becomes several.
+    fn hunk(&mut self, hunk: &Hunk<'_>, context_lines: Option<usize>) {
+        let lines = &self.source.lines;
+        let keep = match context_lines.filter(|_| hunk.is_whole) {
+            Some(n) => near_changes(&lines[hunk.body.clone()], n),
+            None => vec![true; hunk.body.len()],
+        };
+        let (mut old, mut new) = (hunk.at.old.0, hunk.at.new.0);
+        let mut section = hunk.at.section;
+        let is_safe_after = self.source.lines.get(hunk.body.end).is_none_or(|next| {
+            // A short header of a file does not begin like a line of a hunk, whatever it stands for.
+            !is_hunk_line(next) && !needs_escape(next)
+        });
+        let mut i = 0;
+        while i < keep.len() {
+            let mut end = i;
+            while end < keep.len() && keep[end] == keep[i] {
+                end += 1;
+            }
+            let run = hunk.body.start + i..hunk.body.start + end;
+            let (old_count, new_count) = counts(&self.source.lines[run.clone()]);
+            if keep[i] {
+                let at = At { old: (old, old_count), new: (new, new_count), section };
+                let is_last = end == keep.len();
+                self.run(&at, hunk, run, !is_last || is_safe_after);
+                section = "";
+            } else {
+                self.omissions.push(self.source.omission(run.clone(), Unit::Line, run.start + 1, run.len()));
+            }
+            old += old_count;
+            new += new_count;
+            i = end;
+        }
+        if keep.is_empty() {
+            self.push(self.source.lines[hunk.head]);
+            self.delta = None;
+        }
+    }
+
+    fn run(&mut self, at: &At<'_>, hunk: &Hunk<'_>, run: Range<usize>, is_safe_after: bool) {
+        let lines = &self.source.lines[run];
+        let delta = at.new.0 as i64 - at.old.0 as i64;
+        let original = self.source.lines[hunk.head];
+        let is_short = hunk.is_whole
+            && is_safe_after
+            && self.delta == Some(delta)
+            && lines.iter().all(|line| is_hunk_line(line))
+            && lines.first().is_some_and(|l| !l.starts_with('\\'))
+            && !original.ends_with('\r');
+        if is_short {
+            let header = format!("@@ {}{}", at.new.0, at.section);
+            self.push(&header);
+        } else if !hunk.is_whole || (at.old, at.new) == (hunk.at.old, hunk.at.new) {
+            self.push(original);
+        } else {
+            let carriage_return = if original.ends_with('\r') { "\r" } else { "" };
+            let header = format!("{at}{carriage_return}");
+            self.push(&header);
+        }
+        for line in lines {
+            self.out.push_str(line);
+            self.out.push('\n');
+        }
+        self.delta = hunk.is_whole.then_some(delta + at.new.1 as i64 - at.old.1 as i64);
+    }
+}
+
+/// Old and new lines among the lines of a hunk.
+fn counts(lines: &[&str]) -> (usize, usize) {
+    let (mut old, mut new) = (0, 0);
+    for line in lines {
+        match line.as_bytes().first() {
+            Some(b'+') => new += 1,
+            Some(b'-') => old += 1,
+            Some(b'\\') => {}
+            _ => {
+                old += 1;
+                new += 1;
+            }
+        }
+    }
+    (old, new)
+}
+
+/// Gaps of fewer bytes cost less than the header of another hunk.
+const MIN_GAP_BYTES: usize = 20;
+
+/// Which lines of a hunk are changes or within `n` lines of one.
+fn near_changes(lines: &[&str], n: usize) -> Vec<bool> {
+    let is_change = |line: &str| line.starts_with(['+', '-']);
+    let mut keep = vec![false; lines.len()];
+    let mut left = 0;
+    for (flag, line) in keep.iter_mut().zip(lines) {
+        match line.as_bytes().first() {
+            _ if is_change(line) => left = n + 1,
+            // Says something of the line above.
+            Some(b'\\') => left += usize::from(left > 0),
+            _ => {}
+        }
+        *flag = left > 0;
+        left = left.saturating_sub(1);
+    }
+    left = 0;
+    for (i, line) in lines.iter().enumerate().rev() {
+        if is_change(line) {
+            left = n + 1;
+        }
+        keep[i] |= left > 0;
+        if !line.starts_with('\\') {
+            left = left.saturating_sub(1);
+        }
+    }
+    fill_small_gaps(&mut keep, lines);
+    keep
+}
+
+fn fill_small_gaps(keep: &mut [bool], lines: &[&str]) {
+    let mut i = 0;
+    while i < keep.len() {
+        let end = i + keep[i..].iter().take_while(|k| **k == keep[i]).count();
+        let is_inner = i > 0 && end < keep.len();
+        if !keep[i] && is_inner && lines[i..end].iter().map(|l| l.len()).sum::<usize>() < MIN_GAP_BYTES {
+            keep[i..end].fill(true);
+        }
+        i = end;
+    }
+}
+
+/// Whether a line may stand in a hunk.
+fn is_hunk_line(line: &str) -> bool {
+    line.starts_with([' ', '+', '-', '\\'])
+}
+
+/// Whether a line outside hunks would be read as something of ours.
+fn needs_escape(line: &str) -> bool {
+    line.starts_with('\\') || short_at(line).is_some() || is_short_head(line)
+}
+
+fn is_short_head(line: &str) -> bool {
+    line.starts_with(head::SHORT) && !line.starts_with("diff --")
+}
+
+/// Line and section of `@@ 84 section`.
+fn short_at(line: &str) -> Option<(usize, &str)> {
+    let rest = line.strip_prefix("@@ ")?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let number = rest[..digits].parse().ok()?;
+    let section = &rest[digits..];
+    (section.is_empty() || section.starts_with(' ')).then_some((number, section))
+}
+
+/// Writes the full headers again; marks stay in their places.
+pub fn decode(body: &str) -> Option<String> {
+    let source = Source::new(body);
+    let lines = &source.lines;
+    let mut out = String::with_capacity(body.len() + body.len() / 4);
+    let mut push = |line: &str| {
+        out.push_str(line);
+        out.push('\n');
+    };
+    let mut delta: i64 = 0;
+    let mut i = 0;
+    while i < lines.len() {
+        let line = lines[i];
+        i += 1;
+        if let Some((start, section)) = short_at(line) {
+            let end = i + lines[i..].iter().take_while(|l| is_hunk_line(l)).count();
+            let (old_count, new_count) = counts(&lines[i..end]);
+            let old = usize::try_from(i64::try_from(start).ok()? - delta).ok()?;
+            push(&At { old: (old, old_count), new: (start, new_count), section }.to_string());
+            lines[i..end].iter().for_each(|l| push(l));
+            delta += new_count as i64 - old_count as i64;
+            i = end;
+        } else if let Some(at) = At::parse(line.trim_end_matches('\r')) {
+            push(line);
+            let (end, _) = body_end(lines, i, at.old.1, at.new.1);
+            lines[i..end].iter().for_each(|l| push(l));
+            delta = (at.new.0 + at.new.1) as i64 - (at.old.0 + at.old.1) as i64;
+            i = end;
+        } else if is_short_head(line) {
+            push(head::lengthen(line)?.trim_end_matches('\n'));
+            delta = 0;
+        } else if let Some(rest) = line.strip_prefix('\\') {
+            push(rest);
+        } else {
+            if line.starts_with("diff --") || line.starts_with("--- ") {
+                delta = 0;
+            }
+            push(line);
+        }
+    }
+    if !source.ends_with_newline && out.ends_with('\n') {
+        out.pop();
+    }
+    Some(out)
+}

@@ -1,0 +1,400 @@
+//! Severity: which lines say that something went wrong.
+//!
+//! One automaton runs once over the whole text; every hit is then judged by what stands around it
+//! ("error" in `/var/log/error.log`, in `0 errors` or in `error_count` says nothing). Invariants:
+//! deterministic; cost linear in the text whatever it holds (hits do not overlap, and judging one looks
+//! at a bounded neighbourhood).
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+/// How bad a line is, by its own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(super) enum Severity {
+    /// Nothing said.
+    #[default]
+    None,
+    /// A word that may mean trouble ("timed out", "refused").
+    Weak,
+    /// A declared warning.
+    Warning,
+    /// A declared error, an exception's name, a crash.
+    Strong,
+}
+
+/// How a word counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// A level of a logger where it stands as one (`ERROR`, `[error]`, `level=error`, `error:`), else weak.
+    Level,
+    /// As [`Word::Level`], for warnings.
+    Warning,
+    /// The end of an exception's name (`ValueError`, `IOException`), else weak.
+    Exception,
+    /// Strong wherever it stands as a word.
+    Strong,
+    /// Strong in capitals (`FAILED`), else weak.
+    Shouted,
+    /// Weak.
+    Weak,
+    /// Strong as written, no boundary needed behind it (`MOZ_CRASH(`).
+    Exact,
+}
+
+/// The words. Lower case; matched without case except [`Word::Exact`], which is checked afterwards.
+const WORDS: &[(&str, Word)] = &[
+    ("error", Word::Level),
+    ("errors", Word::Weak),
+    ("err", Word::Level),
+    ("fatal", Word::Level),
+    ("critical", Word::Level),
+    ("crit", Word::Level),
+    ("severe", Word::Level),
+    ("emerg", Word::Level),
+    ("emergency", Word::Level),
+    ("alert", Word::Level),
+    ("panic", Word::Level),
+    ("panicked", Word::Strong),
+    ("warn", Word::Warning),
+    ("warning", Word::Warning),
+    ("exception", Word::Exception),
+    ("exceptions", Word::Weak),
+    ("failure", Word::Shouted),
+    ("failures", Word::Shouted),
+    ("failed", Word::Shouted),
+    ("fail", Word::Shouted),
+    ("fails", Word::Weak),
+    ("failing", Word::Weak),
+    ("fault", Word::Weak),
+    ("faulted", Word::Weak),
+    ("traceback", Word::Strong),
+    ("segfault", Word::Strong),
+    ("segmentation fault", Word::Strong),
+    ("core dumped", Word::Strong),
+    ("stack overflow", Word::Strong),
+    ("out of memory", Word::Strong),
+    ("oom-kill", Word::Strong),
+    ("oomkilled", Word::Strong),
+    ("crashloopbackoff", Word::Strong),
+    ("no space left", Word::Strong),
+    ("addresssanitizer", Word::Strong),
+    ("undefinedbehaviorsanitizer", Word::Strong),
+    ("threadsanitizer", Word::Strong),
+    ("leaksanitizer", Word::Strong),
+    ("assertion failed", Word::Strong),
+    ("deadlock", Word::Strong),
+    ("sigsegv", Word::Strong),
+    ("sigabrt", Word::Strong),
+    ("sigkill", Word::Strong),
+    ("sigbus", Word::Strong),
+    ("uncaught", Word::Strong),
+    ("unhandled", Word::Strong),
+    ("undefined reference", Word::Strong),
+    ("moz_crash(", Word::Exact),
+    ("assert(", Word::Exact),
+    ("bug:", Word::Exact),
+    ("crash", Word::Weak),
+    ("crashed", Word::Weak),
+    ("abort", Word::Weak),
+    ("aborted", Word::Weak),
+    ("aborting", Word::Weak),
+    ("killed", Word::Weak),
+    ("corrupt", Word::Weak),
+    ("corrupted", Word::Weak),
+    ("corruption", Word::Weak),
+    ("denied", Word::Weak),
+    ("forbidden", Word::Weak),
+    ("unauthorized", Word::Weak),
+    ("refused", Word::Weak),
+    ("rejected", Word::Weak),
+    ("reset by peer", Word::Weak),
+    ("broken pipe", Word::Weak),
+    ("timeout", Word::Weak),
+    ("timed out", Word::Weak),
+    ("unable to", Word::Weak),
+    ("unavailable", Word::Weak),
+    ("unreachable", Word::Weak),
+    ("unexpected", Word::Weak),
+    ("unexpectedly", Word::Weak),
+    ("unknown", Word::Weak),
+    ("unsupported", Word::Weak),
+    ("unresolved", Word::Weak),
+    ("cannot", Word::Weak),
+    ("can't", Word::Weak),
+    ("can not", Word::Weak),
+    ("could not", Word::Weak),
+    ("couldn't", Word::Weak),
+    ("does not exist", Word::Weak),
+    ("doesn't exist", Word::Weak),
+    ("not found", Word::Weak),
+    ("no such", Word::Weak),
+    ("not permitted", Word::Weak),
+    ("not allowed", Word::Weak),
+    ("not responding", Word::Weak),
+    ("no route to host", Word::Weak),
+    ("missing", Word::Weak),
+    ("invalid", Word::Weak),
+    ("illegal", Word::Weak),
+    ("malformed", Word::Weak),
+    ("mismatch", Word::Weak),
+    ("violation", Word::Weak),
+    ("exceeded", Word::Weak),
+    ("overflow", Word::Weak),
+    ("underflow", Word::Weak),
+    ("exhausted", Word::Weak),
+    ("expired", Word::Weak),
+    ("disconnected", Word::Weak),
+    ("lost", Word::Weak),
+    ("degraded", Word::Weak),
+    ("unhealthy", Word::Weak),
+    ("evicted", Word::Weak),
+    ("backoff", Word::Weak),
+    ("back-off", Word::Weak),
+    ("throttled", Word::Weak),
+    ("deprecated", Word::Weak),
+    ("break-in", Word::Weak),
+    ("attack", Word::Weak),
+    ("interrupted", Word::Weak),
+    ("terminated", Word::Weak),
+    ("panicking", Word::Weak),
+    ("stale", Word::Weak),
+    ("bad", Word::Weak),
+];
+
+fn automaton() -> Option<&'static AhoCorasick> {
+    static BUILT: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(WORDS.iter().map(|(word, _)| word))
+                .ok()
+        })
+        .as_ref()
+}
+
+/// A level counts as one only this close to the start of its line, unless its form says it is one.
+const LEVEL_WITHIN: usize = 120;
+
+/// The severity of each line. `lines` are ranges that cover `text` in order.
+pub(super) fn severities(text: &str, lines: &[Range<usize>]) -> Vec<Severity> {
+    let mut out = vec![Severity::None; lines.len()];
+    let Some(automaton) = automaton() else { return out };
+    let mut i = 0;
+    for hit in automaton.find_iter(text) {
+        while i + 1 < lines.len() && lines[i].end <= hit.start() {
+            i += 1;
+        }
+        let Some(line) = lines.get(i) else { break };
+        // A hit never spans lines: no word holds a newline.
+        let judged = judge(
+            &text.as_bytes()[line.clone()],
+            hit.start() - line.start,
+            hit.end() - line.start,
+            WORDS[hit.pattern().as_usize()].1,
+        );
+        out[i] = out[i].max(judged);
+    }
+    for (i, line) in lines.iter().enumerate() {
+        if out[i] != Severity::Strong {
+            out[i] = out[i].max(letter_level(&text.as_bytes()[line.clone()]));
+        }
+    }
+    out
+}
+
+/// What one word says, by its neighbours. `b` is the line.
+fn judge(b: &[u8], start: usize, end: usize, word: Word) -> Severity {
+    let before = start.checked_sub(1).map_or(b' ', |i| b[i]);
+    let after = b.get(end).copied().unwrap_or(b' ');
+    let seen = &b[start..end.min(b.len())];
+    if word == Word::Exact {
+        let upper = seen.iter().filter(|c| c.is_ascii_alphabetic()).all(u8::is_ascii_uppercase);
+        return if upper || seen.starts_with(b"assert") && !before.is_ascii_alphanumeric() {
+            Severity::Strong
+        } else {
+            Severity::None
+        };
+    }
+    let shouted = seen.iter().filter(|c| c.is_ascii_alphabetic()).all(u8::is_ascii_uppercase);
+    let capital = seen.first().is_some_and(u8::is_ascii_uppercase);
+    // `ValueError`, `NullPointerException`, `java.io.IOException`: a name that ends in the word.
+    if before.is_ascii_alphabetic() && capital && !shouted && !after.is_ascii_alphanumeric() && after != b'_'
+    {
+        let name = matches!(word, Word::Exception | Word::Level) && matches!(seen, b"Error" | b"Exception");
+        return if !name {
+            Severity::None
+        } else if matches!(after, b':' | b' ' | b'\n' | b'\r' | b')' | b'\'' | b'(') {
+            Severity::Strong
+        } else {
+            Severity::Weak
+        };
+    }
+    // Not a word of its own: part of an identifier or of a path.
+    if before.is_ascii_alphanumeric() || before == b'_' || after.is_ascii_alphanumeric() || after == b'_' {
+        return Severity::None;
+    }
+    if in_compound(b, start, end, before, after) || is_negated(b, start, end) {
+        return Severity::None;
+    }
+    match word {
+        Word::Level => {
+            let shape = is_level(b, start, end, before, after, shouted);
+            if shape { Severity::Strong } else { Severity::Weak }
+        }
+        Word::Warning if is_level(b, start, end, before, after, shouted) => Severity::Warning,
+        Word::Exception if capital && after == b':' => Severity::Strong,
+        Word::Strong => Severity::Strong,
+        Word::Shouted if shouted => Severity::Strong,
+        _ => Severity::Weak,
+    }
+}
+
+/// Whether a level's word stands as a level: in capitals, in brackets, behind `level=`, or as `error:`.
+fn is_level(b: &[u8], start: usize, end: usize, before: u8, after: u8, shouted: bool) -> bool {
+    let early = start <= LEVEL_WITHIN;
+    let bracketed = matches!((before, after), (b'[', b']') | (b'<', b'>') | (b'(', b')') | (b'|', b'|'));
+    let front = &b[..start];
+    let keyed = [
+        &b"level="[..],
+        b"lvl=",
+        b"severity=",
+        b"level=\"",
+        b"severity=\"",
+        b"level\":\"",
+        b"severity\":\"",
+        b"level: ",
+    ]
+    .iter()
+    .any(|key| front.ends_with(key));
+    // Compilers and tools: `error: …`, `x.c:3:5: error: …`, `error[E0308]: …`, `npm ERR! …`.
+    let announced = matches!(after, b':' | b'[' | b'!')
+        && (front.iter().all(|c| *c == b' ') || front.ends_with(b": ") || front.ends_with(b"] "));
+    // Windows and some Java loggers write `Error` as a column of its own.
+    let column = b[end..].starts_with(b"  ") || after == b',' && front.ends_with(b", ");
+    (shouted && (early || after == b':')) || keyed || announced || early && (bracketed || column)
+}
+
+/// Whether the word is part of a path, a file name or a dashed or dotted identifier.
+fn in_compound(b: &[u8], start: usize, end: usize, before: u8, after: u8) -> bool {
+    let joint = |c: u8| matches!(c, b'/' | b'.' | b'-' | b'\\' | b'$' | b'@' | b'#');
+    let beyond =
+        |i: Option<usize>| i.and_then(|i| b.get(i)).is_some_and(|c| c.is_ascii_alphanumeric() || *c == b'_');
+    (joint(before) && beyond(start.checked_sub(2))) || (joint(after) && beyond(Some(end + 1)))
+}
+
+/// `0 errors`, `no error`, `errors: 0`, `failed=0`, `without error`.
+fn is_negated(b: &[u8], start: usize, end: usize) -> bool {
+    // The longest of the words is "without"; a few bytes more show that nothing is glued to it.
+    let front = b[start.saturating_sub(12)..start].trim_ascii_end();
+    let from = front.iter().rposition(|c| !c.is_ascii_alphanumeric() && *c != b'.').map_or(0, |i| i + 1);
+    let negation = [&b"0"[..], b"no", b"without"].iter().any(|word| front[from..].eq_ignore_ascii_case(word));
+    let back = &b[end.min(b.len())..];
+    let back =
+        back.strip_prefix(b":").or_else(|| back.strip_prefix(b"=")).map(|rest| rest.trim_ascii_start());
+    let zero = back.is_some_and(|rest| {
+        rest.starts_with(b"0") && !rest.get(1).is_some_and(|c| c.is_ascii_alphanumeric() || *c == b'.')
+    });
+    negation || zero
+}
+
+/// Levels written as one letter: Android's ` E Tag:`, glog's `E0131 15:04:05`.
+fn letter_level(b: &[u8]) -> Severity {
+    let by_letter = |c: u8| match c {
+        b'E' | b'F' => Severity::Strong,
+        b'W' => Severity::Warning,
+        _ => Severity::None,
+    };
+    if let [letter @ (b'E' | b'F' | b'W'), d0, d1, d2, d3, b' ', ..] = b
+        && [d0, d1, d2, d3].iter().all(|d| d.is_ascii_digit())
+    {
+        return by_letter(*letter);
+    }
+    // `03-17 16:13:38.811  1702  2395 E WindowManager: …`
+    let front = &b[..b.len().min(48)];
+    let Some(at) = memchr::memmem::find(front, b":") else { return Severity::None };
+    front[at..]
+        .windows(4)
+        .find(|w| {
+            w[0].is_ascii_digit()
+                && w[1] == b' '
+                && w[3] == b' '
+                && matches!(w[2], b'V' | b'D' | b'I' | b'W' | b'E' | b'F')
+        })
+        .map_or(Severity::None, |w| by_letter(w[2]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(line: &str) -> Severity {
+        severities(line, &[0..line.len()])[0]
+    }
+
+    #[test]
+    fn declared_errors_and_crashes_are_strong() {
+        for line in [
+            "2024-01-01 12:00:00 ERROR db: gone",
+            "[Mon Dec 05 10:47:17 2005] [error] mod_jk child",
+            "level=error msg=\"gone\"",
+            "ValueError: bad value",
+            "java.io.IOException: Connection reset",
+            "src/a.c:12:5: error: expected ';'",
+            "error[E0308]: mismatched types",
+            "npm ERR! code ELIFECYCLE",
+            "test_x (a.B) ... FAILED",
+            "thread 'main' panicked at src/main.rs:2",
+            "MOZ_CRASH(Shutdown too long)",
+            "E0131 15:04:05.1 12 file.go:3] gone",
+            "03-17 16:13:38.811  1702  2395 E WindowManager: gone",
+            "RAS KERNEL FATAL data storage interrupt",
+            "Traceback (most recent call last):",
+            "==12==ERROR: AddressSanitizer: heap-use-after-free",
+        ] {
+            assert_eq!(of(line), Severity::Strong, "{line}");
+        }
+    }
+
+    #[test]
+    fn words_of_trouble_are_weak() {
+        for line in [
+            "Connection refused",
+            "INFO request failed, retrying",
+            "WARN slow",
+            "warning: unused",
+            "disk error seen",
+        ] {
+            assert_eq!(of(line), Severity::Weak, "{line}");
+        }
+    }
+
+    #[test]
+    fn names_paths_and_zeroes_say_nothing() {
+        for line in [
+            "opened /var/log/error.log",
+            "error_count=3 done",
+            "handled by error-handler",
+            "0 errors, no warnings",
+            "errors: 0, failed=0",
+            "terror in the night",
+            "finished without error",
+        ] {
+            assert_eq!(of(line), Severity::None, "{line}");
+        }
+        assert_eq!(of("10 errors"), Severity::Weak);
+        assert_eq!(of("failed=01"), Severity::Weak);
+    }
+
+    #[test]
+    fn every_line_is_judged_by_itself() {
+        let text = "ERROR a\nfine\nWARN b\n";
+        assert_eq!(
+            severities(text, &crate::select::lines(text)),
+            [Severity::Strong, Severity::None, Severity::Warning]
+        );
+    }
+}
