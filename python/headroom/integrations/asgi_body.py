@@ -66,13 +66,21 @@ class Rewriter:
 
     def _compress(self, body: bytes) -> tuple[bytes | None, int, int]:
         config = self._settings.config
-        options = (
-            config.level,
-            config.target_ratio,
-            config.min_tokens,
-            self._settings.model_limit,
-            config.query,
-        )
+        limit = self._settings.model_limit
+
+        def core(min_tokens: int) -> tuple[bytes | None, int, int]:
+            new, before, after, *_ = _core.compress_body(
+                body,
+                None,
+                config.level,
+                config.target_ratio,
+                min_tokens,
+                limit,
+                config.query,
+                config.max_threads,
+            )
+            return new, before, after
+
         if self._cloud is not None:
             # Counts without compressing, and refuses what is not a request before anything leaves.
             _, before, _ = core(NEVER)
