@@ -47,7 +47,13 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     body = b"".join(parts)
     headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
     if scope["path"].startswith("/sse"):
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
         for i in range(3):
             await send({"type": "http.response.body", "body": b"data: %d\n\n" % i, "more_body": True})
             await asyncio.sleep(0.15)
@@ -56,7 +62,11 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     if scope["path"].startswith("/fail"):
         await _answer(send, 500, {"failed": True})
         return
-    row: dict[str, Any] = {"length": len(body), "sha256": hashlib.sha256(body).hexdigest(), "headers": headers}
+    row: dict[str, Any] = {
+        "length": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "headers": headers,
+    }
     if scope["path"].startswith("/raw"):
         row["body"] = body.decode("latin-1")
     await _answer(send, 200, row)
@@ -70,4 +80,6 @@ async def _answer(send: Any, status: int, row: Any) -> None:
 
 
 bare = echo
-plain = CompressionMiddleware(echo, max_body_bytes=int(os.environ.get("TEST_MAX_BODY", str(32 * 1024 * 1024))))
+plain = CompressionMiddleware(
+    echo, max_body_bytes=int(os.environ.get("TEST_MAX_BODY", str(32 * 1024 * 1024)))
+)

@@ -36,6 +36,8 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
     path = str(Path(headroom.__file__).resolve().parents[1])
     kept["PYTHONPATH"] = os.pathsep.join(p for p in (path, str(HERE), kept.get("PYTHONPATH", "")) if p)
+    # The newest refuses to start without a key; on loopback none is needed.
+    kept.update(LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="true")
     kept.update(LITELLM_LOCAL_MODEL_COST_MAP="True", HF_HUB_OFFLINE="1", PYTHONUNBUFFERED="1")
     return {**kept, **(extra or {})}
 
@@ -58,11 +60,18 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(command: list[str], port: int, log: Path, ready: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serve(
+    command: list[str], port: int, log: Path, ready: str, env: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """Starts `command`, waits until `ready` answers, and ends it."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, env=environment(env), cwd=log.parent, start_new_session=True
+            command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment(env),
+            cwd=log.parent,
+            start_new_session=True,
         )
     server = Server(process, port, log)
     try:
@@ -95,12 +104,19 @@ def _wait(server: Server, ready: str) -> None:
 
 @contextlib.contextmanager
 def litellm_proxy(
-    folder: Path, upstream: str, callbacks: list[str], settings: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None
+    folder: Path,
+    upstream: str,
+    callbacks: list[str],
+    settings: Mapping[str, Any] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """`litellm --config` with models that all live at `upstream`."""
 
     def row(name: str, model: str, base: str) -> dict[str, Any]:
-        return {"model_name": name, "litellm_params": {"model": model, "api_base": upstream + base, "api_key": "k"}}
+        return {
+            "model_name": name,
+            "litellm_params": {"model": model, "api_base": upstream + base, "api_key": "k"},
+        }
 
     config: dict[str, Any] = {
         "model_list": [
@@ -114,10 +130,22 @@ def litellm_proxy(
         config["callback_settings"] = {"headroom": dict(settings)}
     # JSON is YAML.
     (folder / "config.yaml").write_text(json.dumps(config, indent=1))
+    # What the documentation gives to versions that only load callbacks from files beside the config.
+    (folder / "headroom_callback.py").write_text(
+        "from headroom.integrations.litellm_callback import proxy_handler_instance\n"
+    )
     (folder / "spend_probe.py").write_text((HERE / "spend_probe.py").read_text())
     port = free_port()
     program = Path(sys.executable).with_name("litellm")
-    command = [str(program), "--config", str(folder / "config.yaml"), "--port", str(port), "--host", "127.0.0.1"]
+    command = [
+        str(program),
+        "--config",
+        str(folder / "config.yaml"),
+        "--port",
+        str(port),
+        "--host",
+        "127.0.0.1",
+    ]
     with serve(command, port, folder / "proxy.log", "/health/liveliness", env) as server:
         yield server
 
@@ -126,6 +154,17 @@ def litellm_proxy(
 def uvicorn_app(folder: Path, app: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A uvicorn worker with `app` ("module:name")."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--host", "127.0.0.1", "--log-level", "warning"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        app,
+        "--port",
+        str(port),
+        "--host",
+        "127.0.0.1",
+        "--log-level",
+        "warning",
+    ]
     with serve(command, port, folder / "uvicorn.log", "/health", env) as server:
         yield server

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
+from headroom.integrations.engine import once
 from headroom.integrations.ledger import Outcome
 from headroom.integrations.litellm_calls import STATES, CallState
 
@@ -32,6 +34,7 @@ def note_request(data: Any) -> None:
     call_id = data.get("litellm_call_id") if isinstance(data, dict) else None
     if not isinstance(call_id, str):
         return
+    _say_what_is_missing()
     state = STATES.begin(call_id)
     state.is_proxied = True
     request = data.get("proxy_server_request")
@@ -40,6 +43,26 @@ def note_request(data: Any) -> None:
         state.bypass = any(
             str(name).lower() == BYPASS_HEADER and wants_bypass(value) for name, value in headers.items()
         )
+
+
+def _say_what_is_missing() -> None:
+    if not HAS_HEADERS_HOOK:
+        once.warn(
+            "no headers hook",
+            "this LiteLLM is older than 1.83: x-headroom response headers only where it lets a callback set them "
+            "(not on streams and Anthropic messages)",
+        )
+    if not _has_savings_columns():
+        once.warn("no savings", "this LiteLLM's spend log has no place for compression savings")
+
+
+@functools.cache
+def _has_savings_columns() -> bool:
+    try:
+        from litellm.proxy._types import SpendLogsMetadata
+    except ImportError:
+        return False
+    return "compression_savings" in getattr(SpendLogsMetadata, "__annotations__", {})
 
 
 def _compressed(data: Any) -> Outcome | None:
