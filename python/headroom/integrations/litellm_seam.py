@@ -23,6 +23,8 @@ logger = logging.getLogger("headroom.integrations")
 CALLER = "litellm.main"
 _FLAG = "_headroom_seam"
 _ASKED = "_headroom_asked"
+_ARGUMENTS = "_headroom_arguments"
+_WANTED = ("tools", "functions", "max_tokens", "max_completion_tokens", "custom_llm_provider", "model_info")
 _NAMES = (
     "should_run_prompt_management_hooks",
     "get_chat_completion_prompt",
@@ -31,22 +33,20 @@ _NAMES = (
 
 
 class SeamCall:
-    """What the seam knows of a call: the logging object and the caller's arguments."""
+    """What the seam knows of a call: the logging object and some of the call's arguments."""
 
-    def __init__(self, log: Any, frame: FrameType, kwargs: dict[str, Any]) -> None:
-        there = frame.f_locals
-        extra = there.get("kwargs")
-        extra = extra if isinstance(extra, dict) else {}
-
-        def find(name: str) -> Any:
-            value = there.get(name)
-            return value if value is not None else extra.get(name)
-
+    def __init__(self, log: Any, kwargs: dict[str, Any]) -> None:
+        # The caller's frame knows them all, but reading its f_locals refreshes the dict that LiteLLM
+        # itself took with locals() and hands on to fallbacks.
+        given: dict[str, Any] = log.__dict__.get(_ARGUMENTS) or {}
+        rest = kwargs.get("non_default_params")
+        if isinstance(rest, dict):
+            given = {**given, **{k: v for k, v in rest.items() if k in _WANTED}}
         self.log = log
-        self.tools = kwargs.get("tools") or find("tools") or find("functions")
-        self.max_tokens = find("max_completion_tokens") or find("max_tokens")
-        self.provider = find("custom_llm_provider")
-        self.model_info = find("model_info")
+        self.tools = kwargs.get("tools") or given.get("tools") or given.get("functions")
+        self.max_tokens = given.get("max_completion_tokens") or given.get("max_tokens")
+        self.provider = given.get("custom_llm_provider")
+        self.model_info = given.get("model_info")
 
 
 class SeamHandler(Protocol):
@@ -74,6 +74,15 @@ def install(handlers: Callable[[Any], list[SeamHandler]]) -> bool:
     cls: Any = Logging
     ask, get, get_async = (getattr(cls, name) for name in _NAMES)
 
+    make = cls.__init__
+
+    @functools.wraps(make)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        given = kwargs.get("kwargs")
+        if isinstance(given, dict):
+            self.__dict__[_ARGUMENTS] = {k: given[k] for k in _WANTED if given.get(k) is not None}
+
     def taking_part(log: Any, frame: FrameType) -> list[SeamHandler]:
         if frame.f_globals.get("__name__") != CALLER:
             return []
@@ -91,9 +100,8 @@ def install(handlers: Callable[[Any], list[SeamHandler]]) -> bool:
 
     @functools.wraps(get)
     def get_prompt(self: Any, *args: Any, **kwargs: Any) -> Any:
-        frame = sys._getframe(1)
         asked = self.__dict__.pop(_ASKED, True)
-        parts = taking_part(self, frame)
+        parts = taking_part(self, sys._getframe(1))
         if asked or "messages" not in kwargs or "model" not in kwargs:
             result = get(self, *args, **kwargs)
         else:
@@ -101,7 +109,7 @@ def install(handlers: Callable[[Any], list[SeamHandler]]) -> bool:
         if not parts:
             return result
         model, messages, rest = result
-        call = SeamCall(self, frame, kwargs)
+        call = SeamCall(self, kwargs)
         for part in parts:
             messages = part.at_seam(call, model, messages)
         return model, messages, rest
@@ -120,13 +128,13 @@ def install(handlers: Callable[[Any], list[SeamHandler]]) -> bool:
     # Not a coroutine function itself: the caller's frame is known when it is called.
     @functools.wraps(get_async)
     def get_prompt_async(self: Any, *args: Any, **kwargs: Any) -> Any:
-        frame = sys._getframe(1)
         asked = self.__dict__.pop(_ASKED, True) or "messages" not in kwargs or "model" not in kwargs
-        parts = taking_part(self, frame)
+        parts = taking_part(self, sys._getframe(1))
         if asked and not parts:
             return get_async(self, *args, **kwargs)
-        return run_async(self, SeamCall(self, frame, kwargs), asked, parts, args, kwargs)
+        return run_async(self, SeamCall(self, kwargs), asked, parts, args, kwargs)
 
+    cls.__init__ = init
     cls.should_run_prompt_management_hooks = should_run
     cls.get_chat_completion_prompt = get_prompt
     cls.async_get_chat_completion_prompt = get_prompt_async

@@ -84,9 +84,9 @@ class Settings:
         cloud_timeout_s: float = DEFAULT_CLOUD_TIMEOUT_S,
     ) -> Settings:
         """Settings from the arguments of an integration; key and URL may come from the environment."""
-        if config is not None and config.min_tokens and min_tokens == DEFAULT_MIN_TOKENS:
-            min_tokens = config.min_tokens
         made = make_config(config, dict(config_fields))
+        if made.min_tokens and min_tokens == DEFAULT_MIN_TOKENS:
+            min_tokens = made.min_tokens
         if isinstance(call_types, str):
             call_types = [call_types]
         return cls(
