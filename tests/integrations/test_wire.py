@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from recorder import Recorder
 from headroom.integrations.litellm_callback import HeadroomCallback
 
 # What varies between two identical calls.
-VOLATILE = {"id", "created", "created_at", "_response_ms", "response_ms", "completed_at"}
+VOLATILE = {"id", "created", "created_at", "_response_ms", "response_ms", "completed_at", "item_id"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,14 +30,20 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
 def stable(value: Any) -> Any:
+    """The value without what every call makes up anew."""
     if isinstance(value, list):
         return [stable(v) for v in value]
     if hasattr(value, "model_dump"):
         value = value.model_dump()
     if isinstance(value, dict):
         return {k: stable(v) for k, v in value.items() if k not in VOLATILE}
-    return value
+    if isinstance(value, bytes):
+        value = value.decode()
+    return UUID.sub("*", value) if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[f"{e.name}-{e.provider}".replace(" ", "_") for e in ENTRIES])
@@ -45,7 +52,11 @@ def test_entry_point(entry: Entry, recorder: Recorder) -> None:
     seen = measure(entry, recorder, callback)
     assert seen.ratio < 0.9
     assert seen.caller_list_untouched
+    if entry.provider == "bedrock titan":
+        # It reports no usage; LiteLLM counts what was sent, and that has become less.
+        VOLATILE.add("usage")
     assert stable(seen.result) == stable(seen.plain_result)
+    VOLATILE.discard("usage")
     stats = callback.stats()
     assert stats["calls"] == stats["compressed"] == 1
     assert stats["failed"] == 0
