@@ -22,8 +22,10 @@ const MIN_MAP_MEMBERS: usize = 12;
 /// Arrays below this many bytes are not worth a mark.
 const MIN_BYTES: usize = 400;
 /// Questions with one of these ask about all records at once.
-const ABOUT_ALL: [&str; 12] =
-    ["how many", "count ", "all ", "every ", "each ", "total", "average", "sum ", "list ", "most ", "compare", "summar"];
+const ABOUT_ALL: [&str; 12] = [
+    "how many", "count ", "all ", "every ", "each ", "total", "average", "sum ", "list ", "most ", "compare",
+    "summar",
+];
 
 /// Where the literals of the question occur in the values of a text.
 #[derive(Debug)]
@@ -45,8 +47,11 @@ impl Gate {
         if query.literals.is_empty() || ABOUT_ALL.iter().any(|words| question.contains(words)) {
             return None;
         }
-        let finder =
-            AhoCorasick::builder().match_kind(MatchKind::Standard).ascii_case_insensitive(true).build(&query.literals).ok()?;
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
+            .build(&query.literals)
+            .ok()?;
         let src = tape.src();
         let found: Vec<(Range<usize>, usize)> = finder
             .find_overlapping_iter(src)
@@ -78,7 +83,7 @@ impl Gate {
     /// Keeps the hits inside values and keys of maps, in order; notes literals that are fields.
     fn sort_hits(&mut self, tape: &Tape<'_>, mut found: Vec<(Range<usize>, usize)>, is_field: &mut [bool]) {
         found.sort_by_key(|(range, literal)| (range.start, *literal));
-        let mut found = found.into_iter().peekable();
+        let found = found.into_iter();
         // All fields, in order of position: the keys of objects that are no maps.
         let mut fields: Vec<Range<usize>> = Vec::new();
         let mut id = 1;
@@ -90,7 +95,7 @@ impl Gate {
         }
         fields.sort_by_key(|range| range.start);
         let mut at = 0;
-        while let Some((hit, literal)) = found.next() {
+        for (hit, literal) in found {
             while fields.get(at).is_some_and(|field| field.end <= hit.start) {
                 at += 1;
             }
@@ -196,7 +201,9 @@ mod tests {
     }
 
     fn records(n: usize) -> String {
-        let rows: Vec<_> = (0..n).map(|i| format!(r#"{{"id":"i-{i}","state":"ok","note":"x{}"}}"#, "y".repeat(40))).collect();
+        let rows: Vec<_> = (0..n)
+            .map(|i| format!(r#"{{"id":"i-{i}","state":"ok","note":"x{}"}}"#, "y".repeat(40)))
+            .collect();
         format!("[{}]", rows.join(","))
     }
 
