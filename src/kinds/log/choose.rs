@@ -211,8 +211,13 @@ impl<'v> Ranks<'v> {
         }
     }
 
+    /// Whether line `i` says that something went well, or is under way without an error.
     fn is_pass(&self, i: usize) -> bool {
-        matches!(self.view.roles[i], Role::Pass | Role::Progress)
+        match self.view.roles[i] {
+            Role::Pass => true,
+            Role::Progress => self.view.severity[i] != Severity::Strong,
+            _ => false,
+        }
     }
 
     fn weak(&mut self) {
