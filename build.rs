@@ -5,6 +5,9 @@
 //! to `OUT_DIR` and included in the library: nothing is decoded or built when it runs. Anything
 //! that the readers in `src/tokens` rely on is checked here and stops the build.
 
+// A table that cannot be laid out must stop the build.
+#![allow(clippy::expect_used, clippy::panic)]
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -88,8 +91,8 @@ fn vocabulary(out: &Path, name: &str, tokens: &[(Vec<u8>, u32)], more: &str) {
     let (mut short, mut medium, mut long) = (Vec::new(), Vec::new(), Vec::new());
     for (bytes, rank) in tokens {
         match bytes.len() {
-            0..=hash::SHORT => short.push((hash::short(padded(bytes, 0)), bytes, rank)),
-            ..=hash::MEDIUM => medium.push((hash::medium(padded(bytes, 0), padded(bytes, 8)), bytes, rank)),
+            ..=hash::SHORT => short.push((hash::short(padded(bytes, 0)), bytes, rank)),
+            9..=hash::MEDIUM => medium.push((hash::medium(padded(bytes, 0), padded(bytes, 8)), bytes, rank)),
             _ => long.push((hash::long(bytes), bytes, rank)),
         }
     }
@@ -174,7 +177,7 @@ fn perfect(hashes: &[u64]) -> (Vec<u16>, Vec<Option<usize>>) {
 /// Writes the class of every character as the regexes of tiktoken-rs see it; numbers as in `classes.rs`.
 fn classes(out: &Path) {
     let mut class_of = vec![0u8; 0x11_0000];
-    // In this order: a later class overrides an earlier one, and the ones that overlap are nested.
+    // No two overlap, except the last with the one before it.
     for (pattern, class) in [
         (r"\p{M}", 1),
         (r"[\p{Lm}\p{Lo}]", 4),
@@ -190,9 +193,9 @@ fn classes(out: &Path) {
             panic!("{pattern} is a class of characters");
         };
         for range in class_ranges.ranges() {
-            for code in range.start() as usize..=range.end() as usize {
-                assert!(class_of[code] == 0 || class == 7, "classes are disjoint");
-                class_of[code] = class;
+            for of in &mut class_of[range.start() as usize..=range.end() as usize] {
+                assert!(*of == 0 || class == 7, "classes are disjoint");
+                *of = class;
             }
         }
     }

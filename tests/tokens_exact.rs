@@ -1,5 +1,7 @@
 //! Every count equals that of tiktoken-rs, the tokenizer of record, wherever it returns one.
 
+#![allow(clippy::expect_used)]
+
 use headroom::tokens::Counter;
 use proptest::prelude::*;
 use tiktoken_rs::CoreBPE;

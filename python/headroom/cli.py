@@ -40,6 +40,24 @@ def build_parser() -> argparse.ArgumentParser:
         description="Compress plain text (a tool output, a log, JSON, a document), a JSON list of messages, or a "
         "whole JSON request. The result goes to standard output; nothing is sent anywhere.",
     )
+    _add_input(one)
+    one.add_argument("-o", "--output", default=None, metavar="FILE", help="write the result there instead")
+    one.add_argument("--json", action="store_true", help="print the result and its figures as one JSON object")
+    one.add_argument("--stats", action="store_true", help="print figures to standard error")
+    one.set_defaults(run=run_compress)
+    two = commands.add_parser(
+        "explain",
+        help="show what would be kept and left out, and why",
+        description="Shows which blocks were seen in a text or in messages, what of them is kept and what is left "
+        "out, in colour on a terminal.",
+    )
+    _add_input(two)
+    two.set_defaults(run=run_explain)
+    return parser
+
+
+def _add_input(one: argparse.ArgumentParser) -> None:
+    """The options that both commands share."""
     one.add_argument("file", nargs="?", default="-", metavar="FILE", help="input file, or - for standard input (default)")
     one.add_argument("-m", "--model", default=None, help="model that will read it (default: the request's own, or gpt-4o)")
     one.add_argument(
@@ -47,12 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     one.add_argument("-q", "--query", default=None, metavar="TEXT", help="the question the text is read for")
     one.add_argument("--target-ratio", type=float, default=None, metavar="R", help="share of the tokens to keep, 0 to 1")
-    one.add_argument("-o", "--output", default=None, metavar="FILE", help="write the result there instead")
     one.add_argument("--text", action="store_true", help="take the input as plain text, even if it is a JSON request")
-    one.add_argument("--json", action="store_true", help="print the result and its figures as one JSON object")
-    one.add_argument("--stats", action="store_true", help="print figures to standard error")
-    one.set_defaults(run=run_compress)
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,19 +104,46 @@ def read_input(name: str) -> bytes:
         raise InputError(f"cannot read {name}: {error.strerror}") from error
 
 
-def run_compress(arguments: argparse.Namespace) -> int:
-    """`headroom compress`."""
-    data = read_input(arguments.file)
-    where = "standard input" if arguments.file == "-" else arguments.file
+def read_text(name: str) -> str:
+    """The text of a file or of standard input.
+
+    Raises:
+        InputError: it cannot be read or is not UTF-8.
+    """
+    data = read_input(name)
+    where = "standard input" if name == "-" else name
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise InputError(
             f"{where} is not UTF-8 text (byte 0x{data[error.start]:02x} at {error.start}); "
             "convert it first, for example with iconv"
         ) from error
+
+
+def run_explain(arguments: argparse.Namespace) -> int:
+    """`headroom explain`."""
+    text = read_text(arguments.file)
+    parsed = None if arguments.text else as_request(text)
+    if isinstance(parsed, dict):
+        arguments.model = arguments.model or parsed.get("model")
+        parsed = parsed.get("messages", parsed.get("input"))
+    messages = parsed if isinstance(parsed, list) else [{"role": "tool", "content": text}]
+    result = compress(messages, arguments.model or "gpt-4o", **_options(arguments))
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    sys.stdout.write(result.explain(color=color))
+    return 0
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"level": arguments.level, "target_ratio": arguments.target_ratio, "query": arguments.query}
+
+
+def run_compress(arguments: argparse.Namespace) -> int:
+    """`headroom compress`."""
+    text = read_text(arguments.file)
     started = time.perf_counter()
-    with progress(f"compressing {len(data) / 1e6:,.1f} MB"):
+    with progress(f"compressing {len(text) / 1e6:,.1f} million characters"):
         shape, output, result = compress_input(text, arguments)
     seconds = time.perf_counter() - started
     figures: dict[str, Any] = {
@@ -129,7 +169,7 @@ def run_compress(arguments: argparse.Namespace) -> int:
 
 def compress_input(text: str, arguments: argparse.Namespace) -> tuple[str, str, CompressResult]:
     """Compresses `text` as what it is: ("text" | "messages" | "request", output, result)."""
-    options = {"level": arguments.level, "target_ratio": arguments.target_ratio, "query": arguments.query}
+    options = _options(arguments)
     parsed = None if arguments.text else as_request(text)
     if isinstance(parsed, dict):
         new, result = compress_body(text.encode(), arguments.model, **options)

@@ -27,6 +27,10 @@ class CompressConfig:
         min_tokens: nothing is compressed while the messages up to a turn's end have fewer tokens.
         query: the question to compress for, in place of the one found in the messages.
         max_threads: threads used for one request; 0 means as many as the machine has. Changes no byte.
+        retrieval: whoever reads the messages can call `headroom_retrieve`, so each message from which
+            something was left out carries one hash. What the hashes stand for is in
+            `CompressResult.originals`.
+        retrieval_key: a secret that keys the hashes; all who share a store must share it.
     """
 
     level: Level = "balanced"
@@ -34,6 +38,31 @@ class CompressConfig:
     min_tokens: int = 0
     query: str | None = None
     max_threads: int = 0
+    retrieval: bool = False
+    retrieval_key: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One part of a text that was looked at.
+
+    Attributes:
+        path: where in the message the text stands.
+        start_byte: first byte of the part in the text's UTF-8.
+        end_byte: the byte after its last.
+        kind: what it was taken for; empty if for nothing, or if it is an instruction.
+        why: why it stays as it was; empty if it was compressed.
+        tokens_before: tokens before, if it was compressed.
+        tokens_after: tokens after, if it was compressed.
+    """
+
+    path: tuple[str | int, ...]
+    start_byte: int
+    end_byte: int
+    kind: str
+    why: str
+    tokens_before: int
+    tokens_after: int
 
 
 @dataclass(frozen=True)
@@ -47,6 +76,7 @@ class Decision:
         transforms: what was done, for example "log:select".
         tokens_before: tokens of the message before, in tokens of the model.
         tokens_after: tokens of the message after.
+        blocks: the parts of its texts that were looked at, in order.
     """
 
     message: int
@@ -55,6 +85,7 @@ class Decision:
     transforms: tuple[str, ...]
     tokens_before: int
     tokens_after: int
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +124,8 @@ class CompressResult:
             fits `model_limit`. Each costs the provider's cached prefix once.
         tokenizer: name of the encoding that counted.
         tokens_exact: False where counts are estimates, because the model's tokenizer is not public.
+        original: the messages that were given, the same objects.
+        originals: for each hash in the messages, the text it stands for; what a store must hold.
     """
 
     messages: list[Any]
@@ -105,6 +138,18 @@ class CompressResult:
     rewrites: int = 0
     tokenizer: str = ""
     tokens_exact: bool = True
+    original: Sequence[Any] = field(default=(), repr=False, compare=False)
+    originals: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def explain(self, color: bool = False) -> str:
+        """What was seen, kept and left out, and why, for a person to judge.
+
+        Args:
+            color: use ANSI colours: green for what stays, red for what was left out.
+        """
+        from headroom.explain import explain
+
+        return explain(self, color=color)
 
     @property
     def tokens_saved(self) -> int:
@@ -162,7 +207,7 @@ def compress(
         TypeError: an unknown option.
     """
     options = make_config(config, config_fields)
-    edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact) = _core.compress_messages(
+    edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact), originals = _core.compress_messages(
         messages,
         model,
         options.level,
@@ -171,8 +216,13 @@ def compress(
         model_limit,
         options.query,
         options.max_threads,
+        options.retrieval,
+        options.retrieval_key,
     )
-    made = [Decision(m, action, why, tuple(done), b, a) for m, action, why, done, b, a in decisions]
+    made = [
+        Decision(m, action, why, tuple(done), b, a, tuple(Block(path, *span, *rest) for path, span, *rest in blocks))
+        for m, action, why, done, b, a, blocks in decisions
+    ]
     return CompressResult(
         messages=_apply(messages, edits),
         tokens_before=before,
@@ -184,6 +234,8 @@ def compress(
         rewrites=rewrites,
         tokenizer=tokenizer,
         tokens_exact=exact,
+        original=messages,
+        originals={hash_: text for hash_, _, text in originals},
     )
 
 
@@ -210,7 +262,7 @@ def compress_body(
         InvalidMessagesError: the body is not usable JSON, or names its messages twice.
     """
     options = make_config(config, config_fields)
-    new, before, after, transforms, (tokenizer, exact) = _core.compress_body(
+    new, before, after, transforms, (tokenizer, exact), originals = _core.compress_body(
         body,
         model,
         options.level,
@@ -219,6 +271,8 @@ def compress_body(
         model_limit,
         options.query,
         options.max_threads,
+        options.retrieval,
+        options.retrieval_key,
     )
     return new, CompressResult(
         messages=[],
@@ -227,6 +281,7 @@ def compress_body(
         transforms_applied=transforms,
         tokenizer=tokenizer,
         tokens_exact=exact,
+        originals={hash_: text for hash_, _, text in originals},
     )
 
 

@@ -12,7 +12,7 @@ const DATA_SHARE: f64 = 0.20;
 const MAX_WORD_CHARS: usize = 60;
 
 /// Lines of `range`, each with its newline.
-pub(super) fn lines(text: &str, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+pub(crate) fn lines(text: &str, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut at = range.start;
     std::iter::from_fn(move || {
         let rest = text.as_bytes().get(at..range.end).filter(|rest| !rest.is_empty())?;
@@ -22,7 +22,7 @@ pub(super) fn lines(text: &str, range: Range<usize>) -> impl Iterator<Item = Ran
 }
 
 /// Paragraphs of `range`: runs of lines that are not blank.
-pub(super) fn paragraphs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
+pub(crate) fn paragraphs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     let mut out: Vec<Range<usize>> = Vec::new();
     let mut open = false;
     for line in lines(text, range) {
@@ -47,10 +47,11 @@ fn head(line: &str) -> &str {
 }
 
 /// Whether a line was written by a program: log lines, code, tables, diffs, dumps.
-pub(super) fn is_data(line: &str) -> bool {
+pub(crate) fn is_data(line: &str) -> bool {
     let line = head(line).trim_end();
     let indent = line.len() - line.trim_start().len();
-    let body = &line[indent..];
+    // Marks of headings, quotes and lists are no symbols.
+    let body = line[indent..].trim_start_matches(['#', '>', '*', '-', ' ']);
     if body.is_empty() {
         return false;
     }
@@ -59,9 +60,10 @@ pub(super) fn is_data(line: &str) -> bool {
         "INFO", "WARN", "ERROR", "DEBUG", "TRACE", "FATAL", "CRITICAL", "NOTICE", "[INFO", "[WARN", "[ERROR",
         "[DEBUG", "Traceback (", "File \"", "diff --git", "@@ -", "+++ ", "--- a/", "</", "<!", "<?", "<html",
         "<div", "<table", "<tr", "<td", "<body", "<head", "npm ERR!", "error:", "warning:", "error[",
-        "goroutine ", "Caused by:", "PASSED", "FAILED", "at ",
+        "goroutine ", "Caused by:", "PASSED", "FAILED",
     ];
-    if STARTS.iter().any(|s| body.starts_with(s)) && !(body.starts_with("at ") && !body.ends_with(')')) {
+    let is_frame = body.starts_with("at ") && body.ends_with(')');
+    if is_frame || STARTS.iter().any(|s| line[indent..].starts_with(s)) {
         return true;
     }
     if body.ends_with([';', '{', '}']) && body.contains(['(', ')', '=', '{', '}', '<', '.']) {
@@ -133,12 +135,12 @@ fn label(line: &str) -> Option<String> {
 }
 
 /// Whether a line opens words said to the model by a label of its own.
-pub(super) fn has_instruction_label(line: &str) -> bool {
+pub(crate) fn has_instruction_label(line: &str) -> bool {
     label(line).is_some_and(|name| INSTRUCTION_LABELS.contains(&name.as_str()))
 }
 
 /// Whether a line is a label that announces a document ("Context:", "## Article"), alone on its line.
-pub(super) fn is_document_label(line: &str) -> bool {
+pub(crate) fn is_document_label(line: &str) -> bool {
     (line.trim_end().ends_with([':', '：', '*', '#', '=']) || line.trim_start().starts_with('#'))
         && label(line).is_some_and(|name| DOCUMENT_LABELS.contains(&name.as_str()))
 }
@@ -164,7 +166,7 @@ const REQUEST_STARTS: &[&str] = &[
 ];
 
 /// How many of the words of `text` address the model, of how many words.
-pub(super) fn address(text: &str) -> (usize, usize) {
+pub(crate) fn address(text: &str) -> (usize, usize) {
     let (mut cues, mut words) = (0, 0);
     for word in text.split_whitespace() {
         words += 1;
@@ -190,7 +192,7 @@ pub(super) const MAX_REMARK_BYTES: usize = 600;
 
 /// Whether a short paragraph or line is said to the model: a question, a request, a label, an
 /// announcement of what follows.
-pub(super) fn is_remark(text: &str) -> bool {
+pub(crate) fn is_remark(text: &str) -> bool {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_REMARK_BYTES {
         return false;

@@ -13,7 +13,7 @@
 
 mod delimited;
 mod json;
-mod lines;
+pub(crate) mod lines;
 pub mod passages;
 mod tool;
 mod user;

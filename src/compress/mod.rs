@@ -6,6 +6,7 @@
 mod echo;
 mod limit;
 mod parallel;
+mod pointer;
 mod text;
 mod turns;
 
@@ -19,7 +20,7 @@ use crate::tokens::Counter;
 
 use text::{Job, MIN_TEXT_BYTES};
 
-pub use text::{clear_memo, memo_stats};
+pub use text::{Block, clear_memo, memo_stats};
 
 /// One changed string.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,19 @@ pub struct Decision {
     pub tokens_before: usize,
     /// Tokens of the message after.
     pub tokens_after: usize,
+    /// The parts of its texts that were looked at, in order, each with the place of its text.
+    pub blocks: Vec<(Vec<Step>, Block)>,
+}
+
+/// The original of a message that carries a hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// The hash: 24 lower-case hexadecimal digits.
+    pub hash: String,
+    /// Index of the message.
+    pub message: usize,
+    /// The message's changed texts as they were, joined by newlines.
+    pub text: String,
 }
 
 /// The result for a whole request.
@@ -75,6 +89,8 @@ pub struct Outcome {
     pub tokens_before: usize,
     /// Tokens of all messages after.
     pub tokens_after: usize,
+    /// What a store must hold so that the hashes in the messages can be redeemed.
+    pub originals: Vec<Original>,
     /// Tokens by which the messages still exceed `model_limit`; 0 if they fit.
     pub over_limit: usize,
     /// How often older turns were squeezed further to fit `model_limit`, over the whole conversation.
@@ -126,6 +142,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
     let mut out =
         Outcome { over_limit: settled.over_limit, rewrites: settled.rewrites, ..Outcome::default() };
     let mut done = jobs.iter().zip(&results).peekable();
+    let pointers = pointer::Pointers { retrieval: &options.retrieval, counter: &counter };
     for (i, message) in messages.iter().enumerate() {
         let before = counts[i];
         let mut decision =
@@ -137,17 +154,23 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         };
         let mut kinds: Vec<&str> = Vec::new();
         while let Some(((_, t), result)) = done.next_if(|((j, _), _)| *j == i) {
+            let text = &message.texts[*t];
+            decision.blocks.extend(result.blocks.iter().map(|b| (text.path.clone(), b.clone())));
             let Some((new, omissions)) = &result.new else {
                 why.get_or_insert(result.why);
                 continue;
             };
-            let text = &message.texts[*t];
             out.edits.push(Edit { message: i, path: text.path.clone(), id: text.id, text: new.clone() });
             let omitted = |o: &Omission| Omitted { message: i, id: text.id, omission: o.clone() };
             out.omitted.extend(omissions.iter().map(omitted));
             decision.tokens_after -= result.saved.min(decision.tokens_after);
             decision.transforms.extend(&result.transforms);
             kinds.extend(result.kinds.iter().filter(|k| !kinds.contains(k)).copied().collect::<Vec<_>>());
+        }
+        let saved = before - decision.tokens_after;
+        if let Some((original, cost)) = pointers.add(request, i, saved, &mut out) {
+            decision.tokens_after += cost;
+            out.originals.push(original);
         }
         decision.action = if kinds.is_empty() { "kept" } else { "compressed" };
         decision.reason =

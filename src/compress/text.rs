@@ -8,7 +8,7 @@ use crate::blocks::Segment;
 use crate::kinds::{self, Context, Source};
 use crate::mark::{self, Omission, Rendered};
 use crate::memo::{self, Memo};
-use crate::options::Options;
+use crate::options::{Level, Options};
 use crate::request::ToolCall;
 use crate::score::Query;
 use crate::tokens::Counter;
@@ -21,8 +21,8 @@ pub(super) const MIN_TEXT_BYTES: usize = 200;
 pub(super) struct Done {
     /// The new text and what is missing in it; `None` if it stays as it was.
     pub(super) new: Option<(String, Vec<Omission>)>,
-    /// Names of the kinds that its payload was taken for.
-    pub(super) recognised: Vec<&'static str>,
+    /// What each part of the text was taken for and what became of it.
+    pub(super) blocks: Vec<Block>,
     /// Names of the kinds that were compressed.
     pub(super) kinds: Vec<&'static str>,
     /// What was done.
@@ -31,6 +31,21 @@ pub(super) struct Done {
     pub(super) saved: usize,
     /// Why it stays as it was, if it does.
     pub(super) why: &'static str,
+}
+
+/// One part of a text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Block {
+    /// Bytes of the text.
+    pub range: Range<usize>,
+    /// The kind it was taken for; empty if none, or if it is an instruction.
+    pub kind: &'static str,
+    /// Why it stays as it was; empty if it was compressed.
+    pub why: &'static str,
+    /// Tokens before, if it was compressed.
+    pub tokens_before: usize,
+    /// Tokens after, if it was compressed.
+    pub tokens_after: usize,
 }
 
 /// All that the output of a text depends on.
@@ -93,8 +108,15 @@ impl Job<'_> {
     }
 
     fn key(&self) -> memo::Key {
-        let Options { level, target_ratio, min_tokens: _, model_limit: _, query: _, max_threads: _ } =
-            self.options;
+        let Options {
+            level,
+            target_ratio,
+            min_tokens: _,
+            model_limit: _,
+            query: _,
+            max_threads: _,
+            retrieval: _,
+        } = self.options;
         let ratio = target_ratio.unwrap_or(0.0).to_bits().to_le_bytes();
         let (name, arguments, beside) =
             self.call.map_or(("", "", ""), |c| (c.name.as_str(), c.arguments.as_str(), c.beside.as_str()));
@@ -122,27 +144,28 @@ impl Job<'_> {
         let mut omissions = Vec::new();
         for segment in segments {
             let part = &self.text[segment.range.clone()];
-            let compressed = if segment.is_payload {
-                self.block(part, &query, &mut done.recognised)
-            } else {
-                Err(done.why)
-            };
+            let mut block = Block { range: segment.range.clone(), ..Block::default() };
+            let compressed =
+                if segment.is_payload { self.block(part, &query, &mut block) } else { Err("instruction") };
             match compressed {
-                Ok(block) => {
-                    new.push_str(&block.rendered.text);
-                    omissions
-                        .extend(block.rendered.omissions.into_iter().map(|o| shift(o, segment.range.start)));
-                    done.transforms.extend(block.rendered.transforms);
-                    done.saved += block.saved;
+                Ok(rendered) => {
+                    new.push_str(&rendered.text);
+                    omissions.extend(rendered.omissions.into_iter().map(|o| shift(o, segment.range.start)));
+                    done.transforms.extend(rendered.transforms);
+                    done.saved += block.tokens_before - block.tokens_after;
                     if !done.kinds.contains(&block.kind) {
                         done.kinds.push(block.kind);
                     }
                 }
                 Err(why) => {
-                    done.why = why;
+                    block.why = why;
+                    if segment.is_payload {
+                        done.why = why;
+                    }
                     new.push_str(part);
                 }
             }
+            done.blocks.push(block);
         }
         if !done.kinds.is_empty() {
             done.new = Some((new, omissions));
@@ -150,7 +173,7 @@ impl Job<'_> {
         done
     }
 
-    fn block(&self, part: &str, query: &Query, seen: &mut Vec<&'static str>) -> Result<Block, &'static str> {
+    fn block(&self, part: &str, query: &Query, block: &mut Block) -> Result<Rendered, &'static str> {
         let cx = Context {
             tokens: self.counter,
             query,
@@ -161,11 +184,10 @@ impl Job<'_> {
         // A panic is a bug of ours; it costs this block its compression and nothing else.
         let attempt = catch_unwind(AssertUnwindSafe(|| {
             let kind = kinds::recognise(part).ok_or("kind not recognised")?;
-            seen.push(kind.name());
-            let rendered = kind.compress(part, &cx).ok_or("nothing to gain")?;
-            Ok((kind.name(), rendered))
+            block.kind = kind.name();
+            kind.compress(part, &cx).ok_or("nothing to gain")
         }));
-        let (kind, mut rendered) = attempt.unwrap_or(Err("internal error"))?;
+        let mut rendered = attempt.unwrap_or(Err("internal error"))?;
         if part.ends_with('\n') && !rendered.text.ends_with('\n') {
             rendered.text.push('\n');
         }
@@ -174,7 +196,7 @@ impl Job<'_> {
         let words = rendered.header.take().or_else(|| (self.source == Source::User).then(String::new));
         if let Some(words) = words {
             let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
-            mark::write_header(&mut headed, kind, &rendered.text, &words);
+            mark::write_header(&mut headed, block.kind, &rendered.text, &words);
             headed.push_str(&rendered.text);
             rendered.text = headed;
         }
@@ -182,14 +204,29 @@ impl Job<'_> {
         if after >= before {
             return Err("would not get shorter");
         }
-        Ok(Block { kind, rendered, saved: before - after })
+        (block.tokens_before, block.tokens_after) = (before, after);
+        Ok(rendered)
     }
 }
 
-struct Block {
-    kind: &'static str,
-    rendered: Rendered,
-    saved: usize,
+/// `text` re-encoded without loss by the kind of that name, if that decodes exactly and is shorter; and
+/// its tokens. For texts with marks of ours in them, which [`Job::run`] would leave alone.
+pub(super) fn encode(kind: &str, text: &str, counter: &Counter, options: &Options) -> Option<(String, usize)> {
+    let kind = kinds::ALL.iter().find(|k| k.name() == kind)?;
+    let options = Options { level: Level::Lossless, ..options.clone() };
+    let query = Query::default();
+    let cx =
+        Context { tokens: counter, query: &query, options: &options, tool: None, source: Source::ToolOutput };
+    let rendered = catch_unwind(AssertUnwindSafe(|| kind.compress(text, &cx))).ok()??;
+    let words = rendered.header?;
+    if !rendered.omissions.is_empty() || kind.expand(&rendered.text, &words)? != text {
+        return None;
+    }
+    let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
+    mark::write_header(&mut headed, kind.name(), &rendered.text, &words);
+    headed.push_str(&rendered.text);
+    let tokens = counter.count(&headed);
+    (tokens < counter.count(text)).then_some((headed, tokens))
 }
 
 fn shift(omission: Omission, by: usize) -> Omission {

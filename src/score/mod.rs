@@ -2,6 +2,7 @@
 
 pub mod bm25;
 pub mod query;
+pub mod question;
 pub mod terms;
 
 pub use query::Query;

@@ -1,22 +1,254 @@
-//! Source code: bodies that the question does not concern collapse to a marked signature.
+//! Source code: bodies that the question does not concern collapse to their signature and a mark.
+//!
+//! ```text
+//! text ─► listing    line numbers off                    listing.rs
+//!      ─► sections   files, fences, languages            sections.rs  language.rs
+//!      ─► outline    functions and types in bytes        lex.rs  literal.rs  braces.rs  heads*.rs  python.rs  ruby.rs
+//!      ─► view       the same in lines, ends trusted     view.rs
+//!      ─► keep       gate, neighbours, what goes         choose.rs
+//!      ─► render     lines and marks, numbers thinned    here, listing.rs
+//! ```
+//!
+//! Units are lines; ordinals count the lines of the block. A line is visible byte for byte, except that
+//! line numbers in front of it may be thinned (data-equal, see `listing`). Cost: linear.
+
+mod braces;
+mod choose;
+mod heads;
+mod heads_c;
+mod heads_js;
+mod heads_jvm;
+pub mod language;
+mod lex;
+mod listing;
+mod literal;
+pub mod outline;
+mod python;
+mod ruby;
+mod sections;
+mod view;
 
 use super::{Context, Kind};
-use crate::mark::Rendered;
+use crate::mark::{self, Omission, Rendered, Unit};
+use crate::request::ToolCall;
+use crate::select;
+use language::{Evidence, Language};
+use listing::Listing;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Code;
+
+/// Recognition looks at this many bytes from the start, the middle and the end.
+const SAMPLE_BYTES: usize = 12_000;
+/// A language is sure with this many votes.
+const MIN_VOTES: u32 = 6;
 
 impl Kind for Code {
     fn name(&self) -> &'static str {
         "code"
     }
 
-    fn recognise(&self, _text: &str) -> u8 {
-        0
+    fn recognise(&self, text: &str) -> u8 {
+        recognise(text)
     }
 
-    fn compress(&self, _text: &str, _cx: &Context<'_>) -> Option<Rendered> {
-        None
+    fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
+        let lines = select::lines(text);
+        let listing = Listing::find(text, &lines);
+        let keep = if may_collapse(cx) {
+            let sections = sections::split(text, &lines, listing.as_ref(), hint(cx.tool));
+            let view = view::View::new(text, &lines, &sections, listing.as_ref());
+            choose::keep(text, &lines, &view, cx)
+        } else {
+            None
+        };
+        if keep.is_none() && listing.is_none() {
+            return None;
+        }
+        let keep = keep.unwrap_or_else(|| vec![true; lines.len()]);
+        let mut transforms = Vec::new();
+        if keep.contains(&false) {
+            transforms.push("code:outline");
+        }
+        let Some(listing) = listing else {
+            return Some(mark::render(text, select::pieces(&lines, &keep, Unit::Line, |_| None), transforms));
+        };
+        transforms.push("code:line-numbers");
+        let mut omissions = Vec::new();
+        let (text, words) = listing.write(text, &lines, &keep, |out, first| {
+            let end = first + keep[first..].iter().take_while(|k| !**k).count();
+            let range = lines[first].start..lines[end - 1].end;
+            mark::write_mark(out, Unit::Line, first + 1, end - first, None);
+            if text[range.clone()].ends_with('\n') {
+                out.push('\n');
+            }
+            omissions.push(Omission { range, unit: Unit::Line, first: first + 1, count: end - first });
+            end
+        });
+        Some(Rendered { text, header: Some(words), omissions, transforms })
     }
+
+    fn expand(&self, body: &str, words: &str) -> Option<String> {
+        listing::expand(body, words)
+    }
+}
+
+/// Whether bodies may go at all. What was asked for by lines is wanted as it is; a file that the
+/// conversation has edited would belong here too, once a context can tell.
+fn may_collapse(cx: &Context<'_>) -> bool {
+    cx.may_omit() && (cx.options.target_ratio.is_some() || !cx.tool.is_some_and(asks_for_part))
+}
+
+/// Whether a call asks for certain lines of a file: those are wanted, all of them.
+fn asks_for_part(call: &ToolCall) -> bool {
+    const SIGNS: [&str; 12] = [
+        "sed -n",
+        "head ",
+        "tail ",
+        "grep ",
+        "awk ",
+        "rg ",
+        "view_range",
+        "\"offset\"",
+        "\"limit\"",
+        "start_line",
+        "line_start",
+        "line_number",
+    ];
+    SIGNS.iter().any(|sign| call.arguments.contains(sign))
+}
+
+/// The language of the one file that a call names.
+fn hint(call: Option<&ToolCall>) -> Option<Language> {
+    let arguments = &call?.arguments;
+    let mut found = None;
+    for word in arguments.split(|c: char| c.is_whitespace() || "\"'`;|&<>(),".contains(c)) {
+        if let Some(language) = Language::from_path(word.trim_end_matches('\\')) {
+            if found.is_some_and(|f| f != language) {
+                return None;
+            }
+            found = Some(language);
+        }
+    }
+    found
+}
+
+/// How sure it is that `text` is code, from samples of its lines.
+fn recognise(text: &str) -> u8 {
+    let head = &text[..text.floor_char_boundary(SAMPLE_BYTES)];
+    let mut parts = vec![head];
+    if text.len() > SAMPLE_BYTES * 4 {
+        let middle = text.floor_char_boundary(text.len() / 2);
+        parts.push(&text[middle..text.floor_char_boundary(middle + SAMPLE_BYTES)]);
+        parts.push(&text[text.floor_char_boundary(text.len() - SAMPLE_BYTES)..]);
+    }
+    let mut seen = Sample::default();
+    let mut numbered_share = 0.0;
+    for (i, part) in parts.into_iter().enumerate() {
+        let lines = select::lines(part);
+        let listing = Listing::find(part, &lines);
+        if i == 0
+            && let Some(listing) = &listing
+        {
+            let numbered: usize = listing.runs.iter().map(|r| r.lines.len()).sum();
+            numbered_share = numbered as f64 / lines.len() as f64;
+        }
+        for line in lines {
+            let line = &part[line];
+            seen.add(&line[listing.as_ref().map_or(0, |l| l.prefix_len(line))..]);
+        }
+    }
+    let confidence = seen.confidence();
+    if numbered_share >= NUMBERED_SHARE {
+        // Nobody else reads numbered lines, whatever they hold.
+        return confidence.max(NUMBERED);
+    }
+    confidence
+}
+
+/// Confidence for a text whose lines are numbered one after the other.
+const NUMBERED: u8 = 85;
+/// From this share of numbered lines on.
+const NUMBERED_SHARE: f64 = 0.8;
+
+/// Evidence from a sample, with docstrings and block comments set apart.
+#[derive(Default)]
+struct Sample {
+    /// As if the sample began in code, and as if it began inside a docstring.
+    both: [Evidence; 2],
+    in_docstring: bool,
+    in_comment: bool,
+    in_fence: bool,
+    fenced: usize,
+    unfenced: usize,
+    fences: usize,
+}
+
+impl Sample {
+    fn add(&mut self, line: &str) {
+        let trimmed = line.trim();
+        if trimmed.starts_with("```") {
+            self.fences += 1;
+            self.in_fence = !self.in_fence;
+            return;
+        }
+        if trimmed.is_empty() {
+            return;
+        }
+        if self.in_fence {
+            self.fenced += 1;
+        } else {
+            self.unfenced += 1;
+        }
+        let quotes = trimmed.matches("\"\"\"").count();
+        if self.in_comment {
+            self.in_comment = !trimmed.contains("*/");
+            self.both.iter_mut().for_each(|e| {
+                e.lines += 1;
+                e.comment += 1;
+            });
+            return;
+        }
+        if trimmed.starts_with("/*") && !trimmed.contains("*/") {
+            self.in_comment = true;
+        }
+        let (code, doc) = if self.in_docstring { (1, 0) } else { (0, 1) };
+        self.both[code].add(line);
+        if quotes == 0 {
+            self.both[doc].lines += 1;
+            self.both[doc].comment += 1;
+        } else {
+            self.both[doc].add(line);
+        }
+        if quotes % 2 == 1 {
+            self.in_docstring = !self.in_docstring;
+        }
+    }
+
+    fn confidence(&self) -> u8 {
+        if self.fences > 0 && self.unfenced * 4 > self.fenced {
+            return 0;
+        }
+        self.both.iter().map(confidence).max().unwrap_or(0)
+    }
+}
+
+fn confidence(evidence: &Evidence) -> u8 {
+    let Some((_, votes)) = evidence.best() else { return 0 };
+    let judged = evidence.lines.saturating_sub(evidence.comment);
+    if judged < 3 || votes < MIN_VOTES {
+        return 0;
+    }
+    let share = evidence.code as f64 / judged as f64;
+    let against = evidence.against as f64 / judged as f64;
+    let votes_share = f64::from(votes) / judged as f64;
+    // A few may stand in strings of a test's source.
+    if evidence.other > 1 && evidence.other * 30 > evidence.lines {
+        return 0;
+    }
+    if share < 0.45 || against > 0.1 || votes_share < 0.15 {
+        return 0;
+    }
+    (50.0 + 42.0 * (share - 2.0 * against).clamp(0.0, 1.0)) as u8
 }

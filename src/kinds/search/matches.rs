@@ -32,7 +32,7 @@ pub struct Line<'t> {
 /// A matching line or a line of context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Match<'t> {
-    /// Index into [`Parsed::paths`]; 0 if lines name no file.
+    /// Index into [`Parsed::paths`]; 0 if nothing names the file.
     pub path: usize,
     /// Digits as written; empty if lines have no number.
     pub number: &'t str,
@@ -77,9 +77,14 @@ pub fn parse(text: &str, style: Style) -> Parsed<'_> {
     };
     let mut ids: HashMap<&str, usize> = HashMap::new();
     if !style.pathed {
+        // A path on a line of its own is the file of the matches below it.
         out.paths.push("");
         for raw in &raws {
-            out.lines.push(Line { raw, hit: numbered_only(raw) });
+            let hit = numbered_only(raw).map(|hit| Match { path: out.paths.len() - 1, ..hit });
+            if hit.is_none() && is_clear_path(raw) {
+                out.paths.push(raw);
+            }
+            out.lines.push(Line { raw, hit });
         }
     } else {
         for raw in &raws {
@@ -154,7 +159,8 @@ pub fn split_numbered(raw: &str) -> Option<(&str, &str, &str)> {
     for colon in memchr::memchr_iter(b':', window) {
         let digits = bytes[colon + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
         let end = colon + 1 + digits;
-        if digits > 0 && bytes.get(end) == Some(&b':') {
+        // No search prints a leading zero, but every clock does.
+        if digits > 0 && bytes[colon + 1] != b'0' && bytes.get(end) == Some(&b':') {
             let path = &raw[..colon];
             return is_path(path).then(|| (path, &raw[colon + 1..end], &raw[end + 1..]));
         }

@@ -43,7 +43,10 @@ pub fn shape(text: &str) -> Option<(Shape, u8)> {
     if let Some(found) = directories(&sample, &lines) {
         return Some(found);
     }
-    let numbered = count_numbered(&lines);
+    let mut numbered = count_numbered(&lines);
+    if numbered.clocks * 2 > numbered.matches {
+        numbered = Numbered::default();
+    }
     if share(numbered.matches) >= MIN_SHARE {
         let is_compiler = numbered.diagnostics * 100 > numbered.matches * MAX_DIAGNOSTIC_SHARE;
         return (!is_compiler)
@@ -119,6 +122,7 @@ struct Numbered {
     matches: usize,
     context: usize,
     diagnostics: usize,
+    clocks: usize,
 }
 
 fn count_numbered(lines: &[&str]) -> Numbered {
@@ -128,15 +132,21 @@ fn count_numbered(lines: &[&str]) -> Numbered {
         if let Some((p, _, text)) = split_numbered(line).filter(|(p, ..)| is_file(p)) {
             out.matches += 1;
             out.diagnostics += usize::from(is_diagnostic(text));
+            out.clocks += usize::from(is_seconds(text));
             path = p;
-        } else if !path.is_empty() && line.strip_prefix(path).is_some_and(|rest| rest.starts_with(['-', '=']))
+        } else if is_context(line)
+            || (!path.is_empty() && line.strip_prefix(path).is_some_and(|rest| rest.starts_with(['-', '='])))
         {
-            out.context += 1;
-        } else if is_context(line) {
             out.context += 1;
         }
     }
     out
+}
+
+/// `45.008 …`: what was taken for a line number are the minutes of a time.
+fn is_seconds(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    digits == 2 && matches!(text.as_bytes().get(2), Some(b'.' | b',' | b' ' | b']' | b'Z' | b'+'))
 }
 
 /// `path-12-text`, before any match of the path was seen.
@@ -181,9 +191,19 @@ fn is_diagnostic(text: &str) -> bool {
 /// Lines `12:text`, if they can be the matches of files and are no times, ratios or lists.
 fn count_alone(lines: &[&str]) -> usize {
     let mut last = 0_u64;
-    let (mut total, mut colons, mut ascending, mut times) = (0, 0, 0, 0);
+    let (mut total, mut colons, mut ascending, mut times, mut headings) = (0, 0, 0, 0, 0);
+    let mut is_below_heading = false;
     for line in lines {
-        let Some(hit) = matches::numbered_only(line).filter(|m| m.separator != b'=') else { continue };
+        let Some(hit) = matches::numbered_only(line).filter(|m| m.separator != b'=') else {
+            is_below_heading = matches::is_clear_path(line);
+            continue;
+        };
+        if is_below_heading {
+            // The path above counts as part of the search, and numbers start again below it.
+            headings += 1;
+            last = 0;
+            is_below_heading = false;
+        }
         let Ok(number) = hit.number.parse::<u64>() else { continue };
         total += 1;
         colons += usize::from(hit.separator == b':');
@@ -191,9 +211,9 @@ fn count_alone(lines: &[&str]) -> usize {
         times += usize::from(hit.text.starts_with(|c: char| c.is_ascii_digit()));
         last = number;
     }
-    // Numbers start again in each file, so a few may fall.
+    // Files without a heading between them may follow each other, so a few numbers may fall.
     let is_search = colons >= 2 && ascending * 10 >= total * 7 && times * 4 <= total;
-    if is_search { total } else { 0 }
+    if is_search { total + headings } else { 0 }
 }
 
 /// Lines `path:text`, if paths repeat or have directories and what follows is no value of a key.

@@ -6,12 +6,15 @@
 //! This file has what the patterns share; each of them is a file.
 
 mod cl100k;
+mod masks;
 mod o200k;
 mod r50k;
+mod window;
 
 use super::classes::{ASCII, HIGH, LOWER, MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER, class_at, is_letter};
 
 pub(super) use cl100k::Cl100k;
+pub(super) use masks::{WINDOW, WINDOW_LOAD};
 pub(super) use o200k::O200k;
 pub(super) use r50k::R50k;
 
@@ -31,11 +34,24 @@ impl End {
     }
 }
 
+/// Pieces in a window, as bits from its first byte.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Starts {
+    /// Where pieces start, without gaps up to the highest bit; none beyond it are known. 0 or 1 where
+    /// nothing can be told from the window.
+    pub(super) starts: u64,
+    /// Bytes that a piece of one token starts with, if a piece starts there.
+    pub(super) single: u64,
+}
+
 /// A pre-tokenizer.
 pub(super) trait Pattern {
     /// The end of the piece that starts at `start`, a border of pieces before the end of `text`
     /// (UTF-8). Always behind `start` and at the border of a character.
     fn end(text: &[u8], start: usize) -> End;
+
+    /// The pieces in a window whose first byte starts one.
+    fn starts(window: &[u8; WINDOW_LOAD]) -> Starts;
 }
 
 #[inline(always)]
@@ -66,23 +82,23 @@ fn contraction_tail(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// End of a run of one to three numbers that starts at `at`.
+/// End of a run of one to `MOST` numbers that starts at `at`; `MOST` is at most 3.
 #[inline(always)]
-fn three_numbers(text: &[u8], at: usize) -> End {
+fn numbers<const MOST: usize>(text: &[u8], at: usize) -> End {
     let mut end = at;
-    while end < at + 3 && ascii_at(text, end) == NUMBER {
+    while end < at + MOST && ascii_at(text, end) == NUMBER {
         end += 1;
     }
-    if end == at + 3 || byte(text, end) < 0x80 {
+    if end == at + MOST || byte(text, end) < 0x80 {
         return End { at: end, single: true };
     }
-    three_wide_numbers(text, at)
+    wide_numbers(text, at, MOST)
 }
 
 #[inline(never)]
-fn three_wide_numbers(text: &[u8], at: usize) -> End {
+fn wide_numbers(text: &[u8], at: usize, most: usize) -> End {
     let (mut end, mut ascii) = (at, true);
-    for _ in 0..3 {
+    for _ in 0..most {
         let (class, len) = class_at(text, end);
         if class != NUMBER {
             break;

@@ -13,12 +13,19 @@
 use super::super::classes::{
     HIGH, LETTER, LOWER, MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER, class_at, is_letter,
 };
-use super::{End, Pattern, ascii_at, byte, contraction, spaces, symbols, three_numbers};
+use super::{
+    End, Pattern, Starts, WINDOW_LOAD, ascii_at, byte, contraction, numbers, spaces, symbols, window,
+};
 
-/// See the module.
-pub(in super::super) struct O200k;
+/// See the module. Up to `DIGITS` numbers are a piece: 3, or 1 for estimates of models that count so.
+pub(in super::super) struct O200k<const DIGITS: usize>;
 
-impl Pattern for O200k {
+impl<const DIGITS: usize> Pattern for O200k<DIGITS> {
+    #[inline(always)]
+    fn starts(window: &[u8; WINDOW_LOAD]) -> Starts {
+        window::o200k::<DIGITS>(window)
+    }
+
     #[inline(always)]
     fn end(text: &[u8], start: usize) -> End {
         let (class, len) = match ascii_at(text, start) {
@@ -29,7 +36,7 @@ impl Pattern for O200k {
             // A mark that starts a piece is both prefix and letter to the pattern; as a letter it
             // gives the same piece.
             LOWER | UPPER | LETTER | MARK => End::at(word(text, start)),
-            NUMBER => three_numbers(text, start),
+            NUMBER => numbers::<DIGITS>(text, start),
             NEWLINE => End::at(white(text, start)),
             class => {
                 // One character that is neither letter, number nor line break goes to the word behind it.
@@ -40,9 +47,7 @@ impl Pattern for O200k {
                 };
                 if is_letter(follows) || follows == MARK {
                     End::at(word(text, next))
-                } else if class == OTHER {
-                    End::at(line_breaks(text, symbols(text, next)))
-                } else if follows == OTHER && byte(text, start) == b' ' {
+                } else if class == OTHER || (follows == OTHER && byte(text, start) == b' ') {
                     End::at(line_breaks(text, symbols(text, next)))
                 } else {
                     End::at(white(text, start))

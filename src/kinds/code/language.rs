@@ -1,0 +1,454 @@
+//! Languages: what sets their lexers apart, and how a text or a file name shows which one it is.
+
+/// A family of languages that one scanner reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// Python: blocks by indentation.
+    Python,
+    /// JavaScript and TypeScript, with JSX.
+    JavaScript,
+    /// Go.
+    Go,
+    /// Rust.
+    Rust,
+    /// Java.
+    Java,
+    /// C and C++, with the preprocessor.
+    C,
+    /// C#.
+    CSharp,
+    /// Ruby: blocks by keywords and `end`.
+    Ruby,
+    /// PHP, with HTML around it.
+    Php,
+}
+
+impl Language {
+    /// All of them, in the order in which ties are broken.
+    pub const ALL: [Language; 9] = [
+        Language::Python,
+        Language::JavaScript,
+        Language::Go,
+        Language::Rust,
+        Language::Java,
+        Language::C,
+        Language::CSharp,
+        Language::Ruby,
+        Language::Php,
+    ];
+
+    /// The language of a file, by its name's ending or by the word after a Markdown fence.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        Some(match extension {
+            "py" | "pyi" | "pyx" | "python" | "python3" => Language::Python,
+            "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" | "javascript" | "typescript" => {
+                Language::JavaScript
+            }
+            "go" | "golang" => Language::Go,
+            "rs" | "rust" => Language::Rust,
+            "java" => Language::Java,
+            "c" | "h" | "cc" | "hh" | "cpp" | "hpp" | "cxx" | "hxx" | "c++" | "inl" | "ipp" | "cu" => {
+                Language::C
+            }
+            "cs" | "csharp" => Language::CSharp,
+            "rb" | "rake" | "gemspec" | "ruby" => Language::Ruby,
+            "php" | "phtml" => Language::Php,
+            _ => return None,
+        })
+    }
+
+    /// The language of the file that `path` names.
+    pub fn from_path(path: &str) -> Option<Self> {
+        let name = path.rsplit(['/', '\\']).next()?;
+        let (stem, extension) = name.rsplit_once('.')?;
+        if stem.is_empty() || extension.len() > 5 {
+            return None;
+        }
+        Self::from_extension(&extension.to_ascii_lowercase())
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What the lines of a sample say about being code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Lines looked at that are not blank.
+    pub lines: usize,
+    /// Lines that look like code of some language.
+    pub code: usize,
+    /// Lines that look like a comment.
+    pub comment: usize,
+    /// Lines that code never has: timestamps, test results, hunks, sentences.
+    pub against: usize,
+    /// Those of them that belong to another kind of text without doubt: matches, hunks, tracebacks.
+    pub other: usize,
+    votes: [u32; 9],
+}
+
+impl Evidence {
+    /// Looks at one line of source (without a line number). Cost: linear in the line's first
+    /// [`MAX_LINE_BYTES`].
+    pub fn add(&mut self, line: &str) {
+        let line = clip(line, MAX_LINE_BYTES).trim();
+        if line.is_empty() {
+            return;
+        }
+        self.lines += 1;
+        if is_other_kind(line) {
+            self.against += 1;
+            self.other += 1;
+            return;
+        }
+        let voted = self.vote(line);
+        if !voted && is_data(line) {
+            self.lines -= 1;
+            return;
+        }
+        if is_comment(line) && !voted {
+            self.comment += 1;
+        } else if voted || has_code_shape(line) {
+            self.code += 1;
+        } else if is_foreign(line) {
+            self.against += 1;
+        }
+    }
+
+    /// The language with most votes, and how many it has.
+    pub fn best(&self) -> Option<(Language, u32)> {
+        // `max_by_key` takes the last of equals; reversed, the first in the table wins.
+        let best = Language::ALL.into_iter().rev().max_by_key(|l| self.votes[l.index()])?;
+        let votes = self.votes[best.index()];
+        (votes > 0).then_some((best, votes))
+    }
+
+    /// Votes for one language.
+    pub fn votes_for(&self, language: Language) -> u32 {
+        self.votes[language.index()]
+    }
+
+    /// Counts what a line says about its language. Returns whether it said anything.
+    fn vote(&mut self, line: &str) -> bool {
+        use Language::{C, CSharp, Go, Java, JavaScript, Php, Python, Ruby, Rust};
+        let before = self.votes;
+        let mut add = |language: Language, weight: u32| self.votes[language.index()] += weight;
+        let word_end = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(line.len());
+        let (word, rest) = line.split_at(word_end);
+        let rest = rest.trim_start();
+        let last = line.bytes().next_back().unwrap_or(b' ');
+        let semicolon = last == b';';
+        match word {
+            "def" if last == b':' || (rest.contains('(') && rest.contains(':')) => add(Python, 4),
+            "def" if !rest.is_empty() => add(Ruby, 3),
+            "end" if rest.is_empty() => add(Ruby, 2),
+            "elsif" | "unless" | "attr_reader" | "attr_accessor" | "rescue" => add(Ruby, 3),
+            "require" | "require_relative" if rest.starts_with(['\'', '"']) => add(Ruby, 3),
+            "module" if !semicolon && last != b'{' && rest.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                add(Ruby, 2);
+            }
+            "elif" | "except" | "async" if last == b':' => add(Python, 3),
+            "if" | "for" | "while" | "try" | "with" | "else" | "finally" if last == b':' => add(Python, 2),
+            "class" if last == b':' => add(Python, 4),
+            "from" if rest.contains(" import") => add(Python, 4),
+            "import" if rest.contains(" from ") || rest.starts_with(['\'', '"']) || rest.starts_with('{') => {
+                add(JavaScript, 4);
+            }
+            "import" if rest.starts_with('(') || rest.starts_with('"') => add(Go, 3),
+            "import" if semicolon => add(Java, 4),
+            "import" if rest.split(" as ").all(is_dotted) => add(Python, 3),
+            "package" if semicolon => add(Java, 4),
+            "package" if is_dotted(rest) => add(Go, 4),
+            "func" if last == b'{' || last == b'}' || rest.contains('(') => add(Go, 4),
+            "type" if rest.ends_with("struct {") || rest.ends_with("interface {") => add(Go, 4),
+            "defer" | "chan" if !rest.is_empty() => add(Go, 2),
+            "type" if rest.contains(" = ") => add(JavaScript, 2),
+            "fn" | "impl" | "trait" | "pub" | "mod" | "unsafe" if !rest.is_empty() => add(Rust, 3),
+            "use" if rest.contains('\\') && semicolon => add(Php, 4),
+            "use" if semicolon || last == b'{' => add(Rust, 3),
+            "let" if rest.starts_with("mut ") => add(Rust, 4),
+            "let" if semicolon && rest.contains(": ") => {
+                add(Rust, 2);
+                add(JavaScript, 1);
+            }
+            "match" if last == b'{' => add(Rust, 2),
+            "const" | "let" | "var" if rest.contains('=') => add(JavaScript, 3),
+            "function" | "export" | "declare" => add(JavaScript, 3),
+            "interface" if last == b'{' => add(JavaScript, 2),
+            "using" if semicolon && !rest.starts_with("namespace") && !rest.contains("::") => add(CSharp, 4),
+            "namespace" if rest.contains('\\') => add(Php, 4),
+            "namespace" if last == b'{' || semicolon || is_dotted(rest) => {
+                add(CSharp, 2);
+                add(C, 1);
+                if rest.contains("::") {
+                    add(C, 2);
+                }
+            }
+            "public" | "private" | "protected" | "internal" => {
+                if rest.contains("function ") {
+                    add(Php, 4);
+                } else if last == b':' && rest == ":" {
+                    add(C, 3);
+                } else if !rest.is_empty()
+                    && (rest.contains('(') || semicolon || last == b'{' || rest.contains(" class "))
+                {
+                    add(Java, 2);
+                    add(CSharp, 2);
+                    for word in [
+                        "override ",
+                        "async ",
+                        "string ",
+                        "bool ",
+                        "virtual ",
+                        "readonly ",
+                        "{ get;",
+                        "sealed ",
+                        "=>",
+                    ] {
+                        if rest.contains(word) {
+                            add(CSharp, 2);
+                        }
+                    }
+                    for word in ["final ", "throws ", "String ", "boolean ", " extends ", " implements "] {
+                        if rest.contains(word) {
+                            add(Java, 2);
+                        }
+                    }
+                } else if !rest.is_empty() && !rest.starts_with(|c: char| c.is_alphabetic()) {
+                    add(CSharp, 1);
+                }
+            }
+            "template" if rest.starts_with('<') => add(C, 4),
+            "typedef" | "extern" | "struct" | "enum" | "union" | "static" | "inline"
+                if semicolon || last == b'{' || last == b')' =>
+            {
+                add(C, 2);
+                if word == "static" && (rest.contains("final ") || rest.contains("String ")) {
+                    add(Java, 2);
+                }
+            }
+            "int" | "void" | "char" | "size_t" | "unsigned" | "long" | "double" | "float" | "bool"
+            | "auto"
+                if semicolon || last == b'{' || last == b',' || last == b')' =>
+            {
+                add(C, 2);
+                add(Java, 1);
+                add(CSharp, 1);
+            }
+            "return" if semicolon => {
+                for language in [JavaScript, Rust, Java, C, CSharp, Php] {
+                    add(language, 1);
+                }
+            }
+            "return" if !rest.contains(". ") => {
+                for language in [Python, Go, Ruby, JavaScript] {
+                    add(language, 1);
+                }
+            }
+            "" => {}
+            _ => {}
+        }
+        let b = line.as_bytes();
+        match b.first() {
+            Some(b'#') => match word_after_hash(line) {
+                "include" | "define" | "ifdef" | "ifndef" | "endif" | "pragma" => add(C, 4),
+                "if" | "else" | "elif" | "undef" => add(C, 2),
+                "region" | "endregion" | "nullable" => add(CSharp, 4),
+                _ if line.starts_with("#[") || line.starts_with("#![") => add(Rust, 3),
+                _ if line.starts_with("#!/") && line.contains("python") => add(Python, 4),
+                _ if line.starts_with("#!/") && line.contains("ruby") => add(Ruby, 4),
+                _ if line.starts_with("#!/") && line.contains("node") => add(JavaScript, 4),
+                _ => {}
+            },
+            Some(b'@') if line.starts_with("@Override") || line.starts_with("@Test") => add(Java, 4),
+            Some(b'@') if b.len() > 2 && b[1].is_ascii_lowercase() && last != b';' => add(Python, 1),
+            Some(b'$') if b.len() > 2 && (b[1].is_ascii_alphabetic() || b[1] == b'_') => add(Php, 2),
+            Some(b'<') if line.starts_with("<?php") => add(Php, 9),
+            Some(b'"') if line.starts_with("\"\"\"") => add(Python, 2),
+            Some(b'[') if last == b']' && b.len() > 4 && b[1].is_ascii_uppercase() && !line.contains(' ') => {
+                add(CSharp, 1)
+            }
+            _ => {}
+        }
+        for (needle, language, weight) in [
+            (" := ", Go, 3),
+            ("err != nil", Go, 4),
+            ("self.", Python, 1),
+            ("&self", Rust, 4),
+            ("-> Result<", Rust, 3),
+            (".unwrap()", Rust, 2),
+            ("std::", C, 1),
+            ("===", JavaScript, 2),
+            ("=> {", JavaScript, 2),
+            ("require('", JavaScript, 2),
+            ("require(\"", JavaScript, 2),
+            ("function (", JavaScript, 2),
+            ("function(", JavaScript, 2),
+            ("$this->", Php, 4),
+            (" do |", Ruby, 4),
+            ("@@", Ruby, 1),
+            ("{ get; ", CSharp, 4),
+        ] {
+            if line.contains(needle) && !(needle == "===" && line.starts_with("===")) {
+                add(language, weight);
+            }
+        }
+        before != self.votes
+    }
+}
+
+/// Longer lines are judged by their beginning.
+const MAX_LINE_BYTES: usize = 200;
+
+/// The longest prefix of `s` of at most `n` bytes that ends at a character boundary.
+fn clip(s: &str, n: usize) -> &str {
+    &s[..s.floor_char_boundary(n)]
+}
+
+fn word_after_hash(line: &str) -> &str {
+    let rest = line[1..].trim_start();
+    &rest[..rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len())]
+}
+
+fn is_dotted(s: &str) -> bool {
+    let s = s.trim();
+    !s.is_empty()
+        && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b',' | b' '))
+        && !s.contains(". ")
+        && s.split(' ').count() <= 1 + s.matches(',').count()
+}
+
+/// Whether a trimmed line starts as comments do in one of the languages.
+pub fn is_comment(line: &str) -> bool {
+    line.starts_with("//")
+        || line.starts_with("/*")
+        || line.starts_with("*/")
+        || line == "*"
+        || line.starts_with("* ")
+        || line == "#"
+        || line.starts_with("# ")
+}
+
+/// Whether a trimmed line has the punctuation of statements.
+fn has_code_shape(line: &str) -> bool {
+    let b = line.as_bytes();
+    let last = b[b.len() - 1];
+    match last {
+        b';' => true,
+        b'{' | b'(' => b.len() > 1,
+        b'}' | b')' | b']' if b.len() <= 3 => true,
+        b')' | b',' | b']' | b'}' => {
+            let opens = line.bytes().any(|b| matches!(b, b'(' | b'=' | b'[' | b'.'));
+            opens && !line.contains(". ")
+        }
+        b':' => line.starts_with("case ") || line == "default:" || line.contains('('),
+        _ => {
+            // An assignment or a call without anything after it: `x = y`, `foo.bar(x)`.
+            let word =
+                b.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'@')).count();
+            word > 0 && (line[word..].starts_with(" = ") || line[word..].starts_with(" += "))
+        }
+    }
+}
+
+/// Whether a trimmed line is a match of grep, part of a diff's or a test run's frame, or a traceback's.
+fn is_other_kind(line: &str) -> bool {
+    let starts = [
+        "diff --git ",
+        "@@ -",
+        "+++ b/",
+        "--- a/",
+        "Traceback (most recent",
+        "=====",
+        "E   ",
+        "FAILED ",
+        "PASSED ",
+        "test result:",
+    ];
+    if starts.iter().any(|start| line.starts_with(start))
+        || line.contains(" PASSED [")
+        || line.ends_with("... ok")
+    {
+        return true;
+    }
+    // `src/a.rs:12:…`
+    let path = line
+        .bytes()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'/' | b'.' | b'-' | b'@'))
+        .count();
+    let rest = &line.as_bytes()[path..];
+    let digits = rest.iter().skip(1).take_while(|b| b.is_ascii_digit()).count();
+    line[..path].contains('.')
+        && matches!(rest.first(), Some(b':' | b'-'))
+        && digits > 0
+        && matches!(rest.get(digits + 1), Some(b':' | b'-'))
+}
+
+/// Whether a trimmed line is an element of a literal list: it says nothing for or against.
+fn is_data(line: &str) -> bool {
+    let b = line.as_bytes();
+    b[b.len() - 1] == b','
+        && (matches!(b[0], b'"' | b'\'' | b'{' | b'[' | b'(' | b'-') || b[0].is_ascii_digit())
+}
+
+/// Whether a trimmed line is of a kind that source code does not have.
+fn is_foreign(line: &str) -> bool {
+    let b = line.as_bytes();
+    let digits = b.iter().take_while(|b| b.is_ascii_digit()).count();
+    let date = digits == 4 && b.get(4) == Some(&b'-') || digits == 2 && matches!(b.get(2), Some(b':' | b'/'));
+    let words = line.split(' ').count();
+    let sentence = words >= 6 && line.ends_with('.') && b[0].is_ascii_uppercase();
+    date || sentence
+        || ["File \"", "error:", "warning:", "at "].iter().any(|start| line.starts_with(start))
+        || line.contains(" PASSED")
+        || line.contains(" FAILED")
+        || line.contains(" ERROR ")
+        || line.contains(" INFO ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn language(text: &str) -> Option<Language> {
+        let mut e = Evidence::default();
+        text.lines().for_each(|l| e.add(l));
+        e.best().map(|b| b.0)
+    }
+
+    #[test]
+    fn languages_are_told_apart() {
+        use Language::*;
+        for (text, expected) in [
+            ("import os\n\ndef main(x):\n    return x\n", Python),
+            ("    def _entry(self, i, j):\n        if i == j:\n            return S.One\n", Python),
+            ("const a = require('a')\nfunction f() {\n  return 1;\n}\n", JavaScript),
+            (
+                "import { a } from './a'\nexport const f = (x: number): string => {\n  return ''\n}\n",
+                JavaScript,
+            ),
+            ("package main\n\nimport \"fmt\"\n\nfunc main() {\n\tx := 1\n}\n", Go),
+            ("use std::fmt;\n\npub fn a(&self) -> Result<(), E> {\n    let mut x = 1;\n}\n", Rust),
+            ("package a.b;\n\nimport a.b.C;\n\npublic final class X {\n  private final int x;\n}\n", Java),
+            ("#include <stdio.h>\n\nint main(void) {\n  return 0;\n}\n", C),
+            (
+                "using System;\n\nnamespace A\n{\n    public class B\n    {\n        public string C { get; set; }\n",
+                CSharp,
+            ),
+            ("require 'set'\n\nmodule A\n  def b(x)\n    x\n  end\nend\n", Ruby),
+            ("<?php\n\nnamespace A\\B;\n\nuse C\\D;\n\n$x = 1;\n", Php),
+        ] {
+            assert_eq!(language(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn file_names_tell_the_language() {
+        assert_eq!(Language::from_path("src/a/b.rs"), Some(Language::Rust));
+        assert_eq!(Language::from_path("x.tsx"), Some(Language::JavaScript));
+        assert_eq!(Language::from_path(".py"), None);
+        assert_eq!(Language::from_path("README.md"), None);
+        assert_eq!(Language::from_path("Makefile"), None);
+    }
+}

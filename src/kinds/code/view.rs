@@ -1,0 +1,219 @@
+//! What can collapse: the functions of all files of a text, in lines.
+//!
+//! An outline speaks in bytes of one file without line numbers; here its items become lines of the
+//! text. A function may collapse only if its end can be trusted: the indentation of its last line is
+//! that of its first. Cost: linear in the text, plus items × their own lines for comments above them.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::language::Language;
+use super::listing::Listing;
+use super::outline::{self, ItemKind};
+use super::sections::Section;
+
+/// A function or type, in lines of the text.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What it is.
+    pub kind: ItemKind,
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Whether the name is an identifier that it was defined with, not the title of a callback.
+    pub is_named: bool,
+    /// What the method calls its object, where its head says (Go).
+    pub receiver: String,
+    /// The type that a method belongs to, as far as its head or its place says.
+    pub owner: String,
+    /// Comments, decorators and attributes above the head, then the head and the body.
+    pub lines: Range<usize>,
+    /// First line of the head.
+    pub head: usize,
+    /// Lines that go when it collapses; empty if it cannot.
+    pub body: Range<usize>,
+    /// The entry around it.
+    pub parent: Option<usize>,
+}
+
+/// The entries of a text, parents before children.
+#[derive(Debug, Default)]
+pub struct View {
+    /// Functions and types in order.
+    pub entries: Vec<Entry>,
+    /// For each line of the text whether it is nothing but a comment in code.
+    pub comment: Vec<bool>,
+}
+
+/// At most this many lines above a head belong to it.
+const MAX_LEAD_LINES: usize = 400;
+
+impl View {
+    /// Reads all sections that are code.
+    pub fn new(text: &str, lines: &[Range<usize>], sections: &[Section], listing: Option<&Listing>) -> Self {
+        let mut view = View { entries: Vec::new(), comment: vec![false; lines.len()] };
+        for section in sections {
+            if let Some(language) = section.language {
+                view.add(text, lines, section.lines.clone(), language, listing);
+            }
+        }
+        view
+    }
+
+    fn add(
+        &mut self,
+        text: &str,
+        lines: &[Range<usize>],
+        at: Range<usize>,
+        language: Language,
+        listing: Option<&Listing>,
+    ) {
+        let Some(part) = lines.get(at.clone()).filter(|p| !p.is_empty()) else { return };
+        // Where each line begins in the source without numbers.
+        let mut starts: Vec<usize> = Vec::with_capacity(part.len());
+        let source: Cow<'_, str> = match listing {
+            None => {
+                let base = part[0].start;
+                starts.extend(part.iter().map(|l| l.start - base));
+                Cow::Borrowed(&text[base..part[part.len() - 1].end])
+            }
+            Some(listing) => {
+                let mut source = String::with_capacity(part[part.len() - 1].end - part[0].start);
+                for line in part {
+                    let line = &text[line.clone()];
+                    starts.push(source.len());
+                    source.push_str(&line[listing.prefix_len(line)..]);
+                }
+                Cow::Owned(source)
+            }
+        };
+        let source: &str = &source;
+        let line_of = |byte: usize| starts.partition_point(|s| *s <= byte).saturating_sub(1);
+        let line = |n: usize| -> &str {
+            let end = starts.get(n + 1).copied().unwrap_or(source.len());
+            starts.get(n).map_or("", |s| source[*s..end].trim_end())
+        };
+        let outline = outline::outline(source, language);
+        let is_comment = comment_lines(&outline.comments, &starts, source, line_of);
+        let base = self.entries.len();
+        let mut last_end = 0;
+        for item in &outline.items {
+            let head = line_of(item.start);
+            let end = line_of(item.end.max(1) - 1) + 1;
+            let brace = line_of(item.body.0);
+            let mut first = head;
+            // Not above the end of what came before.
+            let floor = last_end.max(head.saturating_sub(MAX_LEAD_LINES));
+            while first > floor && leads(line(first - 1), is_comment[first - 1], language) {
+                first -= 1;
+            }
+            if item.kind == ItemKind::Function {
+                last_end = last_end.max(brace + 1);
+            } else {
+                last_end = last_end.max(head + 1);
+            }
+            let body = match language {
+                // The body may start on the line of the head: then there is nothing to collapse.
+                Language::Python => brace + 1..end,
+                _ => brace + 1..end.max(brace + 1),
+            };
+            let trusted = item.kind == ItemKind::Function
+                && body.len() > 1
+                && is_trusted(&line, head, end - 1, language);
+            let name = source.get(item.name.0..item.name.1).unwrap_or("");
+            let parent = item.parent.map(|p| p + base);
+            let is_named = !name.is_empty() && !name.starts_with(['"', '\'', '`']);
+            let receiver = receiver(source, item.start, item.name.0, language);
+            let owner = match receiver {
+                Some((_, owner)) => owner.to_owned(),
+                None => parent
+                    .and_then(|p| self.entries.get(p))
+                    .map(|p| if p.kind == ItemKind::Type { p.name.clone() } else { p.owner.clone() })
+                    .unwrap_or_default(),
+            };
+            let shift = |r: Range<usize>| r.start + at.start..r.end + at.start;
+            self.entries.push(Entry {
+                kind: item.kind,
+                name: name.trim_matches(['"', '\'', '`']).to_owned(),
+                is_named,
+                receiver: receiver.map_or("", |r| r.0).to_owned(),
+                owner,
+                lines: shift(first..end),
+                head: head + at.start,
+                body: if trusted { shift(body) } else { at.start..at.start },
+                parent,
+            });
+        }
+        self.comment[at.start..at.start + is_comment.len()].copy_from_slice(&is_comment);
+    }
+}
+
+/// For each line whether it holds nothing but a comment.
+fn comment_lines(
+    comments: &[(usize, usize)],
+    starts: &[usize],
+    source: &str,
+    line_of: impl Fn(usize) -> usize,
+) -> Vec<bool> {
+    let mut out = vec![false; starts.len()];
+    for &(from, to) in comments {
+        let (a, b) = (line_of(from), line_of(to.max(from + 1) - 1));
+        let before = source.get(starts[a]..from).unwrap_or("x");
+        let line_end = starts.get(b + 1).copied().unwrap_or(source.len());
+        let after = source.get(to..line_end).unwrap_or("");
+        if before.trim().is_empty() && after.trim().is_empty() {
+            out[a..=b].fill(true);
+        }
+    }
+    out
+}
+
+/// Whether a line above a head belongs to it.
+fn leads(line: &str, is_comment: bool, language: Language) -> bool {
+    let line = line.trim_start();
+    if line.is_empty() {
+        return false;
+    }
+    // A header of the file is not the comment of its first function; a blank line parts them.
+    is_comment
+        || match language {
+            Language::Rust => line.starts_with("#["),
+            Language::CSharp => line.starts_with('[') && line.ends_with(']'),
+            Language::Php => line.starts_with("#["),
+            Language::C => line.starts_with("template"),
+            Language::Java | Language::JavaScript => line.starts_with('@'),
+            _ => false,
+        }
+}
+
+/// Whether the end of a function is where its indentation says.
+fn is_trusted<'s>(line: &impl Fn(usize) -> &'s str, head: usize, last: usize, language: Language) -> bool {
+    let indent = |l: &str| l.len() - l.trim_start().len();
+    match language {
+        Language::Python => true,
+        Language::Ruby => {
+            indent(line(head)) == indent(line(last)) && line(last).trim_start().starts_with("end")
+        }
+        _ => indent(line(head)) == indent(line(last)) && line(last).trim_start().starts_with('}'),
+    }
+}
+
+/// The receiver of a Go method and its type, or the class before `::` of a C++ one.
+fn receiver(source: &str, start: usize, name: usize, language: Language) -> Option<(&str, &str)> {
+    let before = source.get(start..name)?.trim_end();
+    let last_word = |s: &'_ str| s.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+    match language {
+        Language::Go => {
+            let inner = before.strip_suffix(')')?.rsplit('(').next()?;
+            let inner = inner.split('[').next()?;
+            let owner = &inner[last_word(inner)..];
+            let object = inner.split([' ', '*']).next()?;
+            (!owner.is_empty()).then_some((object, owner))
+        }
+        Language::C => {
+            let inner = before.trim_end_matches('~').strip_suffix("::")?;
+            let owner = &inner[last_word(inner)..];
+            (!owner.is_empty()).then_some(("", owner))
+        }
+        _ => None,
+    }
+}
