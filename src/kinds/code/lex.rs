@@ -4,7 +4,7 @@
 //! follows sees only brackets that are code. Nothing here recurses: nesting (comments in Rust,
 //! templates in JavaScript) is counted or kept on a stack of its own. Cost: linear. What looks like a
 //! literal but has no end on its line is taken for punctuation, and the search for that end is not
-//! repeated on the line. A construct that may span lines and never ends takes the rest of the text.
+//! repeated on the line. Functions inside of a template's `${…}` are not seen. A construct that may span lines and never ends takes the rest of the text.
 
 use super::language::Language;
 use super::literal;
@@ -106,13 +106,13 @@ impl Lexer<'_> {
             }
         }
         let open = memchr::memmem::find(self.b, b"/*").unwrap_or(usize::MAX);
-        if let Some(close) = memchr::memmem::find(self.b, b"*/")
-            && close < open
-            && self.b[..close].split(|b| *b == b'\n').all(|line| {
-                let line = line.trim_ascii();
-                line.is_empty() || line.starts_with(b"*") || !line.ends_with(b";")
-            })
-        {
+        let Some(close) = memchr::memmem::find(self.b, b"*/").filter(|close| *close < open) else { return };
+        let mut lines = self.b[..close].split(|b| *b == b'\n').rev().map(<[u8]>::trim_ascii);
+        // The end stands alone or after words, and what is above it reads like a comment, not like code.
+        let last = lines.next().unwrap_or(b"");
+        let is_comment =
+            |line: &[u8]| line.starts_with(b"*") || line.last().is_none_or(|b| !b";{}(,)\"'".contains(b));
+        if is_comment(last) && !last.contains(&b'"') && lines.all(is_comment) {
             self.out.comments.push((0, close as u32 + 2));
             self.pos = close + 2;
         }
@@ -262,6 +262,8 @@ impl Lexer<'_> {
             (Language::JavaScript, b'`') => Some(literal::template(b, pos)),
             (Language::Go, b'`') => Some(literal::until(b, pos + 1, b"`")),
             (_, b'`') => None,
+            // In JSX text: `isn't`.
+            (Language::JavaScript, b'\'') if self.follows_name() => None,
             (Language::Rust, b'\'') => literal::rust_char(b, pos),
             (Language::Rust, _) => Some(literal::escaped(b, pos + 1, q)),
             (Language::Php, b'"') => Some(literal::php_double(b, pos)),
@@ -275,6 +277,39 @@ impl Lexer<'_> {
             Some(end) => self.push(Tok::Literal, end),
             None => self.punct(),
         }
+    }
+
+    /// Whether an identifier ends right before the position. No literal starts there, but for a keyword.
+    fn follows_name(&self) -> bool {
+        self.out
+            .tokens
+            .last()
+            .is_some_and(|t| t.tok == Tok::Word && t.end as usize == self.pos && !self.expects_value(*t))
+    }
+
+    /// Whether a value comes after the word `t`.
+    fn expects_value(&self, t: Token) -> bool {
+        matches!(
+            &self.b[t.start as usize..t.end as usize],
+            b"return"
+                | b"typeof"
+                | b"case"
+                | b"in"
+                | b"of"
+                | b"delete"
+                | b"void"
+                | b"throw"
+                | b"new"
+                | b"else"
+                | b"do"
+                | b"yield"
+                | b"await"
+                | b"instanceof"
+                | b"from"
+                | b"import"
+                | b"default"
+                | b"as"
+        )
     }
 
     /// The end of a literal that must close on its line.
@@ -304,23 +339,7 @@ impl Lexer<'_> {
                     Tok::Number | Tok::Literal => false,
                     Tok::Punct(b']' | b'<') => false,
                     Tok::Punct(b')') => self.closed_condition,
-                    Tok::Word => matches!(
-                        &self.b[t.start as usize..t.end as usize],
-                        b"return"
-                            | b"typeof"
-                            | b"case"
-                            | b"in"
-                            | b"of"
-                            | b"delete"
-                            | b"void"
-                            | b"throw"
-                            | b"new"
-                            | b"else"
-                            | b"do"
-                            | b"yield"
-                            | b"await"
-                            | b"instanceof"
-                    ),
+                    Tok::Word => self.expects_value(*t),
                     _ => true,
                 },
             };

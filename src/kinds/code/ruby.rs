@@ -97,7 +97,9 @@ impl<'t> Scan<'t> {
                     self.after_value = true;
                 }
                 b'@' | b'$' => {
-                    self.pos += 1;
+                    // `$'` and its like are variables of two characters.
+                    let special = c == b'$' && self.b.get(self.pos + 1).is_some_and(u8::is_ascii_punctuation);
+                    self.pos += 1 + usize::from(special);
                     self.word_end();
                     self.after_value = true;
                 }
@@ -431,8 +433,13 @@ impl<'t> Scan<'t> {
             if is_word(first) || first == b'@' {
                 self.pos += usize::from(first == b'@');
                 self.word_end();
-                if self.b.get(self.pos) == Some(&b'.') {
-                    self.pos += 1;
+                let joint = match (self.b.get(self.pos), self.b.get(self.pos + 1)) {
+                    (Some(b'.'), _) => 1,
+                    (Some(b':'), Some(b':')) => 2,
+                    _ => 0,
+                };
+                if joint > 0 {
+                    self.pos += joint;
                     name = self.pos;
                     continue;
                 }
