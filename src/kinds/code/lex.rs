@@ -81,7 +81,7 @@ struct Lexer<'t> {
     language: Language,
     out: Lexed,
     leads: bool,
-    /// Up to which byte a search for the end of `'`, `"` and `/` has failed already.
+    /// Up to which byte a search for the end of `'`, `"` and `/` (in C# `$"`) has failed already.
     open_quote_until: [usize; 3],
     /// For regular expressions: whether each open parenthesis follows `if`, `while` or `for`.
     parens: Vec<bool>,
@@ -141,12 +141,7 @@ impl Lexer<'_> {
                     self.pos += 2;
                     self.html();
                 }
-                b'@' | b'$' if self.language == Language::CSharp => {
-                    match literal::csharp_prefixed(self.b, self.pos) {
-                        Some(end) => self.push(Tok::Literal, end),
-                        None => self.word_or_punct(b),
-                    }
-                }
+                b'@' | b'$' if self.language == Language::CSharp => self.csharp_prefixed(b),
                 b'\\' if self.language == Language::C && self.peek(1) == b'\n' => self.pos += 2,
                 _ => self.word_or_punct(b),
             }
@@ -328,6 +323,19 @@ impl Lexer<'_> {
             literal::closed_on_line(self.b, self.pos, q)
         };
         found.map_err(|until| self.open_quote_until[slot] = until).ok()
+    }
+
+    fn csharp_prefixed(&mut self, b: u8) {
+        if !matches!(self.peek(1), b'"' | b'@' | b'$') || self.pos < self.open_quote_until[2] {
+            return self.word_or_punct(b);
+        }
+        match literal::csharp_prefixed(self.b, self.pos) {
+            Some(end) => self.push(Tok::Literal, end),
+            None => {
+                self.open_quote_until[2] = self.line_end(self.pos);
+                self.word_or_punct(b);
+            }
+        }
     }
 
     /// Division, the end of a JSX tag, or a regular expression: told by what stands before.

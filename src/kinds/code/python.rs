@@ -4,7 +4,7 @@
 //! each of the three assumptions (code, `"""`, `'''`) and the one that hides the fewest statements in
 //! strings wins. Cost: linear.
 
-use super::outline::{Item, ItemKind, Outline};
+use super::outline::{self, Item, ItemKind, Outline};
 
 /// Reads the outline of `text`.
 pub fn outline(text: &str) -> Outline {
@@ -61,7 +61,7 @@ impl<'t> Scan<'t> {
             scan.line();
         }
         scan.close_to(0);
-        scan.out.items.retain(|item| item.end > item.start);
+        outline::drop_open(&mut scan.out.items);
         scan
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::lex::is_word;
 use super::literal;
-use super::outline::{Item, ItemKind, Outline};
+use super::outline::{self, Item, ItemKind, Outline};
 
 /// Reads the outline of `text`.
 pub fn outline(text: &str) -> Outline {
@@ -25,7 +25,7 @@ pub fn outline(text: &str) -> Outline {
     };
     scan.note_markers();
     scan.run();
-    scan.out.items.retain(|item| item.end > item.start);
+    outline::drop_open(&mut scan.out.items);
     scan.out
 }
 
@@ -137,7 +137,7 @@ impl<'t> Scan<'t> {
             self.pos = self.b.len();
         }
         // A line that starts with a dot goes on with the value before.
-        let lead = rest.trim_ascii_start();
+        let lead = after_spaces(rest);
         self.after_value = lead.starts_with(b".") || lead.starts_with(b"&.");
         self.after_dot = false;
     }
@@ -397,7 +397,7 @@ impl<'t> Scan<'t> {
                 | b"redo"
                 | b"retry"
         ) {
-            let rest = self.b[self.pos..].trim_ascii_start();
+            let rest = after_spaces(&self.b[self.pos..]);
             self.after_value =
                 [&b"if "[..], b"unless ", b"while ", b"until "].iter().any(|m| rest.starts_with(m));
         }
@@ -540,6 +540,11 @@ impl<'t> Scan<'t> {
         self.open.push(Some(index));
         self.after_value = false;
     }
+}
+
+/// `b` without the spaces and tabs at its start; stays on the line.
+fn after_spaces(b: &[u8]) -> &[u8] {
+    &b[b.iter().take_while(|b| matches!(b, b' ' | b'\t')).count()..]
 }
 
 #[cfg(test)]
