@@ -349,7 +349,7 @@ fn bodies(
         let mut gone = entry.body.clone();
         if let Some(next) = going.get(k + 1)
             && next.head >= gone.end
-            && (gone.end..next.head).all(|i| view.comment[i] || text[lines[i].clone()].trim().is_empty())
+            && (gone.end..next.head).all(|i| view.comment[i] || view.blank[i])
         {
             gone.end = next.head;
         }
@@ -409,7 +409,7 @@ fn comments(
 
 /// What may go of a run of comment lines: all but its summary, if that is much.
 fn comment_rest(text: &str, lines: &[Range<usize>], run: Range<usize>) -> Option<Range<usize>> {
-    let says_something = |i: usize| text[lines[i].clone()].contains(char::is_alphanumeric);
+    let says_something = |i: usize| text[lines[i].clone()].contains(char::is_alphabetic);
     // `/**` alone says nothing.
     let first = run.clone().find(|i| says_something(*i))?;
     let rest = (first + 1..run.end)

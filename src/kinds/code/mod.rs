@@ -26,6 +26,9 @@ pub mod outline;
 mod python;
 mod ruby;
 mod sections;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
 mod view;
 
 use super::{Context, Kind};
