@@ -72,3 +72,14 @@ def test_forms_are_replayed_in_any_order() -> None:
     assert compress(messages, model_limit=limit).messages == whole
     again = compress(whole, model_limit=limit)
     assert again.messages == whole
+
+
+def test_an_output_larger_than_the_window_keeps_its_ends() -> None:
+    lines = [f"{w} {i}" for i, w in enumerate(c.REAL["aho-corasick-design.md"].split())]
+    messages = c.chat([("Go on.", "{}", "\n".join(lines))])
+    result = compress(messages, model_limit=3000)
+    assert (result.over_limit, result.rewrites) == (0, 0)
+    new = result.messages[-1]["content"].splitlines()
+    assert new[0] == lines[0]
+    assert new[-1] == lines[-1]
+    assert any("left out to fit" in line for line in new)

@@ -50,7 +50,8 @@ fn head(line: &str) -> &str {
 pub(crate) fn is_data(line: &str) -> bool {
     let line = head(line).trim_end();
     let indent = line.len() - line.trim_start().len();
-    let body = &line[indent..];
+    // Marks of headings, quotes and lists are no symbols.
+    let body = line[indent..].trim_start_matches(['#', '>', '*', '-', ' ']);
     if body.is_empty() {
         return false;
     }
@@ -62,7 +63,7 @@ pub(crate) fn is_data(line: &str) -> bool {
         "goroutine ", "Caused by:", "PASSED", "FAILED",
     ];
     let is_frame = body.starts_with("at ") && body.ends_with(')');
-    if is_frame || STARTS.iter().any(|s| body.starts_with(s)) {
+    if is_frame || STARTS.iter().any(|s| line[indent..].starts_with(s)) {
         return true;
     }
     if body.ends_with([';', '{', '}']) && body.contains(['(', ')', '=', '{', '}', '<', '.']) {

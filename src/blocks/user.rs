@@ -189,11 +189,15 @@ fn data_runs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     }
     let mut out = Vec::new();
     let mut run: Option<Range<usize>> = None;
-    let mut bridge = 0;
-    let mut close = |run: Range<usize>| {
+    // Bytes of data lines in the run, and paragraphs since the last of data.
+    let (mut sum, mut bridge) = (0, 0);
+    let mut close = |run: Range<usize>, sum: usize| {
         let start = after_remarks(text, run.start, run.end);
         let run = start..before_remarks(text, start, run.end);
-        if run.len() >= MIN_PAYLOAD_BYTES && !is_addressed(&text[run.clone()], WORDS_PER_ADDRESS_IN_DATA) {
+        if run.len() >= MIN_PAYLOAD_BYTES
+            && 2 * sum >= run.len()
+            && !is_addressed(&text[run.clone()], WORDS_PER_ADDRESS_IN_DATA)
+        {
             out.push(run);
         }
     };
@@ -203,6 +207,7 @@ fn data_runs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
             .map(|line| line.len())
             .sum();
         if 2 * data >= paragraph.len() {
+            sum = if run.is_some() { sum + data } else { data };
             run = Some(run.map_or(paragraph.start, |run| run.start)..paragraph.end);
             bridge = 0;
         } else if run.is_some() {
@@ -211,12 +216,12 @@ fn data_runs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
                 && paragraph.len() <= MAX_BRIDGE_BYTES
                 && !is_remark(&text[paragraph.clone()]);
             if !may_bridge && let Some(run) = run.take() {
-                close(run);
+                close(run, sum);
             }
         }
     }
     if let Some(run) = run {
-        close(run);
+        close(run, sum);
     }
     out
 }

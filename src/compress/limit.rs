@@ -14,7 +14,7 @@ use super::echo::Echoes;
 use super::text::{self, Block, Done};
 use super::turns;
 use crate::kinds::Source;
-use crate::mark::{self, Omission, Piece, Unit};
+use crate::mark::{self, Unit};
 use crate::options::{Level, Options};
 use crate::request::Message;
 use crate::select;
@@ -25,6 +25,11 @@ use crate::tokens::Counter;
 const ROOM: usize = 4;
 /// Share of an older text that the first stage of squeezing aims at.
 const SQUEEZED_RATIO: f64 = 0.25;
+/// Share of the limit that the ends of a text may take together (a denominator: 1/8).
+const ENDS: usize = 8;
+/// Bytes a token has at least, on average, in what programs print (measured: 2.2 for hexadecimal, 4 for
+/// prose); used to turn a budget into bytes without counting.
+const MIN_BYTES_PER_TOKEN: usize = 2;
 /// The label of a text that was left out as a whole.
 const LEFT_OUT: &str = "left out to fit the model's limit";
 
@@ -35,6 +40,8 @@ enum Stage {
     None,
     /// Compressed at level aggressive to [`SQUEEZED_RATIO`].
     Tight,
+    /// Its first and last lines, within [`ENDS`] of the limit.
+    Ends,
     /// One mark in its place.
     Gone,
 }
@@ -82,7 +89,8 @@ impl Ground<'_> {
                 _ => squeezed
                     .entry((job, stage))
                     .or_insert_with(|| match stage {
-                        Stage::Gone => self.gone(self.jobs[job], &base[job]),
+                        Stage::Ends => self.ends(self.jobs[job], &base[job], self.options.model_limit / ENDS),
+                        Stage::Gone => self.ends(self.jobs[job], &base[job], 0),
                         _ => smaller(compress(self.jobs[job], &tight), &base[job]),
                     })
                     .clone(),
@@ -155,7 +163,7 @@ impl Ground<'_> {
                 }
                 let is_users =
                     self.messages[self.jobs[job].0].texts[self.jobs[job].1].source != Source::ToolOutput;
-                if epochs.stages[job] >= stage || (is_users && stage == Stage::Gone) {
+                if epochs.stages[job] >= stage || (is_users && stage > Stage::Tight) {
                     continue;
                 }
                 let gain = form(job, stage).saved.saturating_sub(results[job].saved);
@@ -174,6 +182,7 @@ impl Ground<'_> {
         }
         let mut raised = history;
         raised |= raise(epochs, first_job..results.len(), Stage::Tight, limit);
+        raised |= raise(epochs, first_job..results.len(), Stage::Ends, limit);
         raised |= raise(epochs, first_job..results.len(), Stage::Gone, limit);
         if history {
             epochs.rewrites += 1;
@@ -224,16 +233,27 @@ impl Ground<'_> {
         result
     }
 
-    /// A tool output as one mark.
-    fn gone(&self, job: (usize, usize), base: &Arc<Done>) -> Arc<Done> {
+    /// The first and last lines of a tool output within `tokens`, and one mark for the rest.
+    fn ends(&self, job: (usize, usize), base: &Arc<Done>, tokens: usize) -> Arc<Done> {
         let source = self.text(job);
         if mark::is_marked(source) {
             return base.clone();
         }
-        let count = select::lines(source).len();
-        let omission = Omission { range: 0..source.len(), unit: Unit::Line, first: 1, count };
-        let piece = Piece::Omit { omission, label: Some(LEFT_OUT.to_owned()) };
-        let rendered = mark::render(source, vec![piece], vec!["limit"]);
+        let lines = select::lines(source);
+        let mut keep = vec![false; lines.len()];
+        let budget = tokens * MIN_BYTES_PER_TOKEN / 2;
+        let within = |keep: &mut Vec<bool>, order: &mut dyn Iterator<Item = usize>| {
+            let mut left = budget;
+            for i in order {
+                let Some(rest) = left.checked_sub(lines[i].len()) else { break };
+                left = rest;
+                keep[i] = true;
+            }
+        };
+        within(&mut keep, &mut (0..lines.len()));
+        within(&mut keep, &mut (0..lines.len()).rev());
+        let pieces = select::pieces(&lines, &keep, Unit::Line, |_| Some(LEFT_OUT.to_owned()));
+        let rendered = mark::render(source, pieces, vec!["limit"]);
         let (before, after) = (text::count(self.counter, source), self.counter.count(&rendered.text));
         smaller(
             Arc::new(Done {

@@ -104,11 +104,10 @@ pub fn expand(text: &str) -> String {
     while let Some(block) = mark::find_headed(text, done) {
         out.push_str(&text[done..block.range.start]);
         let kind = ALL.iter().find(|kind| kind.name() == block.kind);
-        let data = match block.words {
-            // Nothing was re-encoded; the header only told the block's extent.
-            "" => kind.map(|_| block.body.to_owned()),
-            words => kind.and_then(|kind| kind.expand(block.body, words)),
-        };
+        // A header without words may only tell the extent of a block that was not re-encoded.
+        let data = kind.and_then(|kind| {
+            kind.expand(block.body, block.words).or_else(|| block.words.is_empty().then(|| block.body.to_owned()))
+        });
         match data {
             Some(data) => out.push_str(&data),
             None => out.push_str(&text[block.range.clone()]),

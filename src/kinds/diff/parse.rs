@@ -189,7 +189,7 @@ fn hunk<'t>(lines: &[&'t str], start: usize) -> Option<Part<'t>> {
 pub fn body_end(lines: &[&str], mut i: usize, mut old: usize, mut new: usize) -> (usize, bool) {
     while let Some(line) = lines.get(i) {
         match line.as_bytes().first() {
-            Some(b'\\') => {}
+            Some(b'\\') if line.starts_with("\\ ") => {}
             Some(b'+') if new > 0 => new -= 1,
             Some(b'-') if old > 0 => old -= 1,
             // Tools that trim the ends of lines leave empty context empty.

@@ -56,6 +56,10 @@ pub struct Group {
     pub fits: Vec<bool>,
     /// Whether some rows have something else in place of the object.
     pub optional: bool,
+    /// Columns that are shown of rows that are left out.
+    pub digest: Vec<FieldId>,
+    /// Rows that stay whatever is asked.
+    pub telling: Vec<bool>,
 }
 
 /// The elements of all arrays (or the values of all maps) in one column.
@@ -236,7 +240,7 @@ impl<'t, 's> Columns<'t, 's> {
                 links: 0,
             });
         }
-        Group { fields, fits: merged.fits, optional: true }
+        Group { fields, fits: merged.fits, optional: true, digest: Vec::new(), telling: Vec::new() }
     }
 }
 

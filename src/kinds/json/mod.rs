@@ -12,17 +12,23 @@
 
 mod columns;
 mod cost;
+mod digest;
 mod form;
+mod gate;
 mod links;
 mod read;
 mod roles;
+mod table;
 mod tape;
 mod text;
 mod write;
 
 use super::{Context, Kind};
 use crate::mark::Rendered;
+use gate::Gate;
+use links::Named;
 use tape::Tape;
+use write::{Writer, Written};
 
 /// See the module.
 #[derive(Debug)]
@@ -49,18 +55,18 @@ impl Kind for Json {
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         let tape = Tape::parse(text)?;
         let minified = minify(&tape);
-        if let Some((body, features)) = write::Writer::new(&tape, &links::Named::new(cx.query)).document() {
+        let named = Named::new(cx.query);
+        let gate = if cx.may_omit() { Gate::new(&tape, cx.query, cx.options) } else { None };
+        if let Some(Written { text: body, omissions, features }) = Writer::new(&tape, &named, gate.as_ref()).document() {
             let words = words(features);
             // The choice looks at the data alone, never at the white space of the text, so that
             // minified output is not changed when it is seen again.
             if cost::tokens(&body) + HEADER_TOKENS + cost::tokens(&words) < cost::tokens(&minified) {
-                let transform = if features.tables { "json:table" } else { "json:bare" };
-                return Some(Rendered {
-                    text: body,
-                    header: Some(words),
-                    transforms: vec![transform],
-                    ..Rendered::default()
-                });
+                let mut transforms = vec![if features.tables { "json:table" } else { "json:bare" }];
+                if !omissions.is_empty() {
+                    transforms.push("json:select");
+                }
+                return Some(Rendered { text: body, header: Some(words), omissions, transforms });
             }
         }
         (minified.len() < text.len()).then(|| Rendered {

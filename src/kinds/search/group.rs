@@ -172,19 +172,23 @@ fn items<'t>(
             out.push(Item::Path(parsed.paths[p]));
             current = path;
         }
+        // A mark below the name of a file counts lines of that file alone.
+        let is_alone = named.is_some() || (path.is_some() && path == current);
         let mut end = i + 1;
         let mut files = usize::from(path.is_some());
+        let mut last = path;
         while end < lines.len() && !keep[end] {
-            let next = path_of(end);
-            if parsed.style.pathed && next.is_some() && next != path_of(end - 1) {
-                if next.is_some_and(&is_named) && next != current {
+            let next = path_of(end).filter(|_| parsed.style.pathed);
+            if next.is_some() && next != last {
+                if is_alone || next.is_some_and(&is_named) {
                     break;
                 }
-                files += usize::from(next != current);
+                files += 1;
+                last = next;
             }
             end += 1;
         }
-        let label = (parsed.style.pathed && current.is_none() && files > 1).then(|| format!("{files} files"));
+        let label = (parsed.style.pathed && files > 1).then(|| format!("{files} files"));
         omissions.push(Omission {
             range: ranges[i].start..ranges[end - 1].end,
             unit: Unit::Line,
@@ -412,5 +416,144 @@ fn flush(out: &mut String, run: &mut Vec<(Option<u64>, &str, u8, &str)>, path: &
         }
         out.push_str(text);
         out.push('\n');
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::matches::parse;
+    use super::*;
+    use crate::select;
+    use proptest::prelude::*;
+
+    const STYLES: [Style; 3] = [
+        Style { pathed: true, numbered: true },
+        Style { pathed: false, numbered: true },
+        Style { pathed: true, numbered: false },
+    ];
+
+    fn whole(text: &str, style: Style) -> Grouped {
+        let ranges = select::lines(text);
+        encode(&parse(text, style), &ranges, &vec![true; ranges.len()], |_| true)
+    }
+
+    fn round_trip(text: &str, style: Style) -> String {
+        let grouped = whole(text, style);
+        assert_eq!(decode(&grouped.text, &grouped.words).as_deref(), Some(text), "{}", grouped.text);
+        grouped.text
+    }
+
+    #[test]
+    fn a_file_is_named_once_and_equal_lines_are_joined() {
+        let text = "a/b.rs:3:use x;\na/b.rs:7:let y = 1:2;\na/b.rs:12:use x;\nc.rs:1:\n";
+        assert_eq!(round_trip(text, STYLES[0]), "a/b.rs\n3,12 use x;\n7 let y = 1:2;\nc.rs\n1 \n");
+    }
+
+    #[test]
+    fn lines_that_do_not_ascend_are_not_joined() {
+        let text = "a.rs:3:use x;\na.rs:3:use x;\na.rs:2:use x;";
+        assert_eq!(round_trip(text, STYLES[0]), "a.rs\n3 use x;\n3 use x;\n2 use x;");
+    }
+
+    #[test]
+    fn a_long_text_in_several_files_has_a_name() {
+        let line = "import com.example.project.Something;";
+        let text = format!("A.java:1:{line}\nB.java:1:{line}\nB.java:2:*1\nC.java:3:{line}\n");
+        let expected = format!("A.java\n1 &1 {line}\nB.java\n1 *1\n2 \\*1\nC.java\n3 *1\n");
+        assert_eq!(round_trip(&text, STYLES[0]), expected);
+    }
+
+    #[test]
+    fn context_keeps_its_order_and_its_separators() {
+        let text = "a.c-1-}\na.c:2:x\na.c-3-}\n--\na.c=7=f()\na.c:9:x\n";
+        assert_eq!(round_trip(text, STYLES[0]), "a.c\n1 }\n2:x\n3 }\n--\n7=f()\n9:x\n");
+    }
+
+    #[test]
+    fn other_lines_stay_as_they_are() {
+        let text = "<output>\nsrc/a.c:1:x\ngrep: b.o: binary file matches\nsrc/a.c:2:y\n</output>\n";
+        assert_eq!(
+            round_trip(text, STYLES[0]),
+            "<output>\nsrc/a.c\n1 x\ngrep: b.o: binary file matches\nsrc/a.c\n2 y\n</output>\n"
+        );
+    }
+
+    #[test]
+    fn omitted_lines_leave_a_mark_below_their_file() {
+        let text = "a.c:1:x\na.c:2:y\na.c:3:z\nb.c:4:v\nb.c:5:w\nc.c:6:u\n";
+        let ranges = select::lines(text);
+        let parsed = parse(text, STYLES[0]);
+        let keep = [true, false, false, false, false, true];
+        let grouped = encode(&parsed, &ranges, &keep, |_| true);
+        assert_eq!(grouped.text, "a.c\n1 x\n[… 2 lines 2-3]\nb.c\n[… 2 lines 4-5]\nc.c\n6 u\n");
+        let grouped = encode(&parsed, &ranges, &[false; 6], |path| path == 1);
+        assert_eq!(grouped.text, "[… 3 lines 1-3]\nb.c\n[… 2 lines 4-5]\n[… 1 line 6]\n");
+        assert_eq!(grouped.omissions.iter().map(|o| o.count).sum::<usize>(), 6);
+    }
+
+    /// Lines as a search prints them, and lines that it does not.
+    fn line() -> impl Strategy<Value = String> {
+        let path = prop_oneof![
+            "[a-c]{1,2}/[a-b]\\.rs",
+            "C:\\\\[a-c]\\.c",
+            "[a-b]-[0-9]-x\\.md",
+            "[0-9]{1,2}[ :,-]?[a-b]\\.txt",
+            "HEAD:[a-b]\\.py",
+            Just("--".to_owned()),
+            Just("\\a/b".to_owned()),
+        ];
+        let text = prop_oneof![
+            "[ ]{0,4}[a-b]{0,3}",
+            "[&*][0-9]( x)?",
+            "[0-9]{1,2}:[a-b]?",
+            Just("    return self.configuration.value".to_owned()),
+            Just("\\escaped".to_owned()),
+            "\\PC{0,8}\r?",
+        ];
+        let number = prop_oneof!["[1-9][0-9]{0,2}", "0[0-9]", Just(String::new()), "[1-9]{25}"];
+        let matched =
+            (path, prop_oneof![Just(":"), Just("-"), Just("=")], number, text.clone()).prop_map(|(p, s, n, t)| {
+                if n.is_empty() { format!("{p}{s}{t}") } else { format!("{p}{s}{n}{s}{t}") }
+            });
+        prop_oneof![6 => matched, 1 => Just("--".to_owned()), 1 => "[1-9][0-9]?[:-][a-b ]{0,3}", 1 => text,
+            1 => Just("[… 3 things".to_owned())]
+    }
+
+    proptest! {
+        #[test]
+        fn any_search_comes_back(lines in prop::collection::vec(line(), 0..30), newline: bool, style in 0_usize..3) {
+            let text = lines.join("\n") + if newline { "\n" } else { "" };
+            let grouped = whole(&text, STYLES[style]);
+            prop_assert_eq!(decode(&grouped.text, &grouped.words), Some(text), "{}", grouped.text);
+        }
+
+        #[test]
+        fn marks_and_what_was_omitted_give_the_text(
+            lines in prop::collection::vec(("[a-c]/x\\.rs", 1_u32..50, "[a-b ]{0,4}"), 1..30),
+            flags in prop::collection::vec((any::<bool>(), any::<bool>()), 30),
+        ) {
+            let text: String = lines.iter().map(|(p, n, t)| format!("{p}:{n}:{t}\n")).collect();
+            let ranges = select::lines(&text);
+            let keep: Vec<bool> = flags.iter().take(ranges.len()).map(|f| f.0).collect();
+            let parsed = parse(&text, STYLES[0]);
+            let grouped = encode(&parsed, &ranges, &keep, |path| flags[path].1);
+            let mut restored = String::new();
+            let mut omissions = grouped.omissions.iter();
+            for line in split_lines(&decode(&grouped.text, &grouped.words).unwrap()) {
+                match line.starts_with(MARK_OPEN) {
+                    true => restored.push_str(&text[omissions.next().unwrap().range.clone()]),
+                    false => { restored.push_str(line); restored.push('\n'); }
+                }
+            }
+            prop_assert_eq!(restored, text, "{}", grouped.text);
+            prop_assert!(omissions.next().is_none());
+        }
+
+        #[test]
+        fn decoding_never_panics(body in "(\\PC|[\n &*,:0-9\\\\]){0,80}", form in 0_usize..6, names: bool) {
+            let words = format!("{}{}", FORMS[form].2, if names { NAMED_WORDS } else { "" });
+            let _ = decode(&body, &words);
+        }
     }
 }

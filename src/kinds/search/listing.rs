@@ -247,3 +247,53 @@ pub fn decode_directories(body: &str) -> String {
     }
     finish(out, body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_stand_behind_their_directory() {
+        let text = "README.md\nsrc/lib.rs\nsrc/mark.rs\nsrc/kinds/mod.rs\nsrc/kinds/code/a.rs\ntests/my file.rs\n/etc/x\n";
+        let body = encode_paths(text);
+        assert_eq!(
+            body,
+            "README.md\nsrc/ lib.rs mark.rs\n kinds/ mod.rs\n  code/ a.rs\ntests/my file.rs\n/etc/ x\n"
+        );
+        assert_eq!(decode_paths(&body), text);
+    }
+
+    #[test]
+    fn directories_of_ls_are_indented() {
+        let text = "<out>\n.:\na.txt\nsrc\n\n./src:\nlib.rs\n\n./src/empty:\n\n./src/kinds:\nmod.rs\n</out>\n";
+        let body = encode_directories(text);
+        assert_eq!(body, "<out>\n./ a.txt src\n src/ lib.rs\n  empty/\n  kinds/ mod.rs\n</out>\n");
+        assert_eq!(decode_directories(&body), text);
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "(\\./|/)?[a-b]{1,2}(/[a-c]{1,2}){0,4}/?",
+            3 => "[a-b]{1,2}(/[a-c]{1,2}){0,3}:",
+            3 => "[a-c.]{1,4}",
+            1 => Just(String::new()),
+            1 => "[ \\\\/a:]{0,5}\r?",
+            1 => "\\PC{0,8}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_listing_comes_back(lines in prop::collection::vec(line(), 0..30), newline: bool) {
+            let text = lines.join("\n") + if newline { "\n" } else { "" };
+            prop_assert_eq!(&decode_paths(&encode_paths(&text)), &text, "{}", encode_paths(&text));
+            prop_assert_eq!(&decode_directories(&encode_directories(&text)), &text, "{}", encode_directories(&text));
+        }
+
+        #[test]
+        fn decoding_never_panics(body in "(\\PC|[\n /\\\\]){0,80}") {
+            let _ = (decode_paths(&body), decode_directories(&body));
+        }
+    }
+}

@@ -131,3 +131,39 @@ fn decode_as(body: &str, drawing: &Drawing) -> String {
     }
     out
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn branches_become_indentation() {
+        let text = ".\n├── a\n│   ├── b\n│   └── c\n│       └── d\n└── e\n\n3 directories, 2 files\n";
+        let rendered = compress(text).unwrap();
+        assert_eq!(rendered.text, ".\n a\n  b\n  c\n   d\n e\n\n3 directories, 2 files\n");
+        assert_eq!(decode(&rendered.text, &rendered.header.unwrap()).unwrap(), text);
+    }
+
+    #[test]
+    fn a_tree_that_cannot_come_back_stays() {
+        assert_eq!(compress(".\n└── a\n└── b\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_drawn_tree_comes_back(body in "([ ]{0,6}[a-c]{1,3}\n){1,20}", form in 0_usize..3) {
+            // Depth grows by one level at a time, as in any tree.
+            let mut depth = 0;
+            let body: String = body.lines().map(|line| {
+                let name = line.trim_start();
+                depth = (line.len() - name.len()).min(depth + 1);
+                format!("{}{name}\n", " ".repeat(depth))
+            }).collect();
+            let drawing = &FORMS[form].1;
+            let text = decode_as(&body, drawing);
+            prop_assert_eq!(encode(&text, drawing), body);
+        }
+    }
+}
