@@ -60,6 +60,12 @@ def is_models(message: dict[str, Any]) -> bool:
     return message.get("role") == "assistant" or message.get("type") == "function_call"
 
 
+def from_first_answer(turns: list[Turn]) -> list[dict[str, Any]]:
+    """`chat(turns)` without what comes before the model's first answer."""
+    messages = chat(turns)
+    return messages[next(i for i, m in enumerate(messages) if is_models(m)) :]
+
+
 def strings(value: Any) -> list[str]:
     """Every string of a message, in order."""
     if isinstance(value, str):

@@ -121,7 +121,7 @@ def test_user_messages_that_hold_payload_and_question(question: str, payload: st
 @given(c.turns, level)
 def test_a_tool_output_after_a_compressed_user_message_stays_the_same(turns: list[c.Turn], level: str) -> None:
     question, _, output = turns[0]
-    messages = [{"role": "user", "content": f"{output}\n\n{question}"}, *c.chat(turns)[2:]]
+    messages = [{"role": "user", "content": f"{output}\n\n{question}"}, *c.from_first_answer(turns)]
     once = compress(messages, level=level).messages
     _core.clear_memo()
     assert compress(once, level=level).messages == once

@@ -114,8 +114,15 @@ impl Job<'_> {
     }
 
     fn key(&self) -> memo::Key {
-        let Options { level, target_ratio, min_tokens: _, model_limit: _, query: _, max_threads: _ } =
-            self.options;
+        let Options {
+            level,
+            target_ratio,
+            min_tokens: _,
+            model_limit: _,
+            query: _,
+            max_threads: _,
+            retrieval: _,
+        } = self.options;
         let ratio = target_ratio.unwrap_or(0.0).to_bits().to_le_bytes();
         let (name, arguments, beside) =
             self.call.map_or(("", "", ""), |c| (c.name.as_str(), c.arguments.as_str(), c.beside.as_str()));

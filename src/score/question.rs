@@ -4,6 +4,8 @@
 //! the words of the rest occur everywhere. Selection of prose needs the question itself, needs it to be
 //! one that a few sentences can answer, and does nothing otherwise. Linear in the instructions.
 
+use super::terms;
+
 /// Labels behind which the question stands, in lower case.
 #[rustfmt::skip]
 const LABELS: &[&str] = &[
@@ -74,6 +76,20 @@ pub fn question(instructions: &str) -> Option<Question<'_>> {
     });
     let is_sure = lead.any(|word| QUESTION_STARTS.contains(&word.as_str()));
     Some(Question { text: said, is_sure })
+}
+
+/// The terms of a question, each once, without question words of any language (in a document they are
+/// as rare as if they meant something).
+pub fn terms(question: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    terms::for_each_word(question, |word| {
+        if !QUESTION_STARTS.contains(&word.to_lowercase().as_str()) {
+            terms::for_each_term(word, |term| out.push(term));
+        }
+    });
+    out.sort();
+    out.dedup();
+    out
 }
 
 /// Whether a question compares, so that what is said of several things is needed.

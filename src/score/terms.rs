@@ -121,6 +121,11 @@ fn is_unspaced(c: char) -> bool {
         | '\u{20000}'..='\u{3134f}') // Han
 }
 
+/// Particles and other function words of one character: a pair with one of them says nothing.
+fn is_particle(c: char) -> bool {
+    "的了是在和有谁什么哪吗呢就也与及这那はがをにのとでもへやか".contains(c)
+}
+
 /// Calls `f` with the terms of one word: its stem and those of its humps, stop words left out; pairs of
 /// characters for scripts without spaces.
 pub fn for_each_term(word: &str, mut f: impl FnMut(String)) {
@@ -146,7 +151,9 @@ pub fn for_each_term(word: &str, mut f: impl FnMut(String)) {
         let end = i + c.len_utf8();
         match (is_unspaced(c), pair) {
             (true, Some(first)) => {
-                push(&word[first..end]);
+                if !is_particle(c) && !word[first..].starts_with(is_particle) {
+                    push(&word[first..end]);
+                }
                 paired = true;
                 pair = Some(i);
             }
@@ -209,9 +216,9 @@ mod tests {
 
     #[test]
     fn scripts_without_spaces_are_paired() {
-        assert_eq!(terms("東京都の人口"), ["東京", "京都", "都の", "の人", "人口"]);
+        assert_eq!(terms("東京都の人口"), ["東京", "京都", "人口"]);
         assert_eq!(terms("水"), ["水"]);
-        assert_eq!(terms("iPhone的价格 v2版"), ["iphon", "的价", "价格", "v2", "版"]);
+        assert_eq!(terms("iPhone的价格 v2版"), ["iphon", "价格", "v2", "版"]);
         assert_eq!(terms("Größe"), ["größe"]);
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::outline::ItemKind;
-use super::view::View;
+use super::view::{Entry, View};
 use crate::kinds::Context;
 use crate::options::Level;
 use crate::score::{query, terms};
@@ -94,6 +94,19 @@ fn gate(view: &View, cx: &Context<'_>, lines: &[Range<usize>]) -> Vec<usize> {
     }
     found.sort_unstable();
     found.dedup();
+    // A type beside one of its functions says where that one is, not that all of it matters.
+    let functions: Vec<usize> = found
+        .iter()
+        .copied()
+        .filter(|i| view.entries[*i].kind == ItemKind::Function)
+        .map(|i| view.entries[i].head)
+        .collect();
+    if !functions.is_empty() {
+        found.retain(|i| {
+            let entry = &view.entries[*i];
+            entry.kind == ItemKind::Function || !functions.iter().any(|head| entry.lines.contains(head))
+        });
+    }
     let total = lines.last().map_or(0, |l| l.end);
     let mut named_bytes = 0;
     let mut end = 0;
@@ -185,6 +198,28 @@ fn for_each_identifier<'t>(text: &'t str, mut f: impl FnMut(&'t str)) {
     }
 }
 
+/// Calls `f` with the name of each call in `source` and the word before its dot, if it has one: `""`
+/// for anything that is no word.
+fn for_each_call<'t>(source: &'t str, mut f: impl FnMut(&'t str, Option<&'t str>)) {
+    let b = source.as_bytes();
+    let mut last: &str = "";
+    for_each_identifier(source, |word| {
+        let start = word.as_ptr() as usize - source.as_ptr() as usize;
+        let end = start + word.len();
+        if b.get(end) == Some(&b'(') || b.get(end) == Some(&b'!') {
+            let before = source[..start].trim_end_matches(':');
+            let joint = start - before.len() > 0 || before.ends_with('.') || before.ends_with("->");
+            let before = before.trim_end_matches(['.', '>', '-', '?']);
+            let base = if joint { Some(if before.ends_with(last) { last } else { "" }) } else { None };
+            f(word, base);
+        }
+        last = word;
+    });
+}
+
+/// What stands before the dot of a call on the same object.
+const SELVES: [&str; 6] = ["self", "this", "cls", "Self", "super", "static"];
+
 /// The entries that stay whole: the named, what they call, who mentions them, what the call names.
 fn neighbours(
     text: &str,
@@ -210,10 +245,18 @@ fn neighbours(
     let mut order: Vec<usize> = Vec::new();
     // Callees, in the order of the calls.
     for i in named {
-        if view.entries[*i].kind == ItemKind::Function {
-            for_each_identifier(slice(&(view.entries[*i].head..view.entries[*i].lines.end)), |word| {
+        let entry = &view.entries[*i];
+        if entry.kind == ItemKind::Function {
+            let source = slice(&(entry.head..entry.lines.end));
+            for_each_call(source, |name, base| {
+                let is_own = base.is_none_or(|base| {
+                    SELVES.contains(&base)
+                        || base == entry.owner
+                        || by_name.contains_key(base)
+                        || entry.receiver == base
+                });
                 // A name that many functions have (`new`, `fmt`) does not say which one is called.
-                if let Some(list) = by_name.get(word).filter(|list| list.len() <= 2) {
+                if let Some(list) = by_name.get(name).filter(|list| is_own && list.len() <= 2) {
                     order.extend(list);
                 }
             });
@@ -266,7 +309,7 @@ fn is_whole(view: &View, whole: &HashSet<usize>, i: usize) -> bool {
 const MAX_DEPTH: usize = 64;
 
 /// Bodies that may go: outermost functions first, but those that only hold others, or that hold one
-/// that stays, give up their inner ones.
+/// that stays, give up their inner ones. Between two that go, blank lines and comments go along.
 fn bodies(
     text: &str,
     lines: &[Range<usize>],
@@ -284,14 +327,13 @@ fn bodies(
         inner_bytes[parent] +=
             if entry.body.is_empty() { inner_bytes[i] } else { bytes_of(lines, &entry.body) };
     }
-    let terms: HashSet<&str> = cx.query.terms.iter().map(String::as_str).collect();
     let mut gone_until = 0;
-    let mut out = Vec::new();
+    let mut going: Vec<&Entry> = Vec::new();
     for (i, entry) in view.entries.iter().enumerate() {
-        let bytes = bytes_of(lines, &entry.body);
-        let is_shell = inner_bytes[i] as f64 > bytes as f64 * SHELL_SHARE;
-        if entry.body.start < gone_until
-            || bytes < MIN_BODY_BYTES
+        let is_shell =
+            !entry.is_named && inner_bytes[i] as f64 > bytes_of(lines, &entry.body) as f64 * SHELL_SHARE;
+        if entry.body.is_empty()
+            || entry.body.start < gone_until
             || holds_whole[i]
             || is_shell
             || is_whole(view, whole, i)
@@ -299,17 +341,33 @@ fn bodies(
             continue;
         }
         gone_until = entry.body.end;
-        let value = if cx.options.target_ratio.is_some() {
-            shared(&text[lines[entry.head].clone()], &terms)
-        } else {
-            0
-        };
-        out.push(Candidate { lines: entry.body.clone(), value, bytes });
+        going.push(entry);
+    }
+    let terms: HashSet<&str> = cx.query.terms.iter().map(String::as_str).collect();
+    let mut out = Vec::new();
+    for (k, entry) in going.iter().enumerate() {
+        let mut gone = entry.body.clone();
+        if let Some(next) = going.get(k + 1)
+            && next.head >= gone.end
+            && (gone.end..next.head).all(|i| view.comment[i] || text[lines[i].clone()].trim().is_empty())
+        {
+            gone.end = next.head;
+        }
+        let bytes = bytes_of(lines, &gone);
+        if bytes >= MIN_BODY_BYTES {
+            let value = if cx.options.target_ratio.is_some() {
+                shared(&text[lines[entry.head].clone()], &terms)
+            } else {
+                0
+            };
+            out.push(Candidate { lines: gone, value, bytes });
+        }
     }
     out
 }
 
-/// A function whose inner functions hold more than this share of it is a container of them.
+/// A callback without a name of its own (`describe`, a module's wrapper) whose inner functions hold more
+/// than this share of it is a container of them.
 const SHELL_SHARE: f64 = 0.7;
 
 /// How many terms of the query a line has.
@@ -325,31 +383,41 @@ fn comments(
     whole: &HashSet<usize>,
     out: &mut Vec<Candidate>,
 ) {
-    let mut gone: Vec<Range<usize>> = out.iter().map(|c| c.lines.clone()).collect();
-    let mut stay: Vec<Range<usize>> = whole.iter().map(|i| view.entries[*i].lines.clone()).collect();
-    gone.sort_by_key(|r| r.start);
-    stay.sort_by_key(|r| r.start);
-    let covered = |ranges: &[Range<usize>], r: &Range<usize>| {
-        let at = ranges.partition_point(|x| x.start <= r.start);
-        // Ranges may nest: look a few back.
-        ranges[at.saturating_sub(8)..at].iter().any(|x| x.end >= r.end)
-            || ranges.get(at).is_some_and(|x| x.start < r.end)
-    };
-    for comment in &view.comments {
-        let mut head = COMMENT_HEAD_LINES;
-        // `/**` alone says nothing.
-        if let Some(first) = lines.get(comment.start)
-            && text[first.clone()].trim_matches(|c: char| !c.is_alphanumeric()).is_empty()
-        {
-            head += 1;
-        }
-        let rest = comment.start + head..comment.end;
-        if rest.is_empty() || covered(&gone, comment) || covered(&stay, comment) {
+    // How many of the ranges that go or stay anyway cover each line, as differences.
+    let mut cover = vec![0i32; lines.len() + 1];
+    let stay = whole.iter().map(|i| &view.entries[*i].lines);
+    for range in out.iter().map(|c| &c.lines).chain(stay) {
+        cover[range.start] += 1;
+        cover[range.end] -= 1;
+    }
+    let mut depth = 0;
+    let mut start = 0;
+    for i in 0..=lines.len() {
+        depth += cover[i];
+        if i < lines.len() && depth == 0 && view.comment[i] {
             continue;
         }
-        let bytes = bytes_of(lines, &rest);
-        if bytes >= MIN_COMMENT_BYTES {
+        if i > start
+            && let Some(rest) = comment_rest(text, lines, start..i)
+        {
+            let bytes = bytes_of(lines, &rest);
             out.push(Candidate { lines: rest, value: 0, bytes });
         }
+        start = i + 1;
     }
+}
+
+/// What may go of a run of comment lines: all but its summary, if that is much.
+fn comment_rest(text: &str, lines: &[Range<usize>], run: Range<usize>) -> Option<Range<usize>> {
+    let says_something = |i: usize| text[lines[i].clone()].contains(char::is_alphanumeric);
+    // `/**` alone says nothing.
+    let first = run.clone().find(|i| says_something(*i))?;
+    let rest = (first + 1..run.end)
+        .take(COMMENT_HEAD_LINES - 1)
+        .take_while(|i| says_something(*i))
+        .last()
+        .unwrap_or(first)
+        + 1;
+    let rest = rest..run.end;
+    (bytes_of(lines, &rest) >= MIN_COMMENT_BYTES).then_some(rest)
 }

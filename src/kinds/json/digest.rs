@@ -24,7 +24,7 @@ const STATES: [&str; 11] =
 const FAILURES: [&str; 9] =
     ["fail", "error", "critical", "fatal", "unhealthy", "denied", "exception", "crash", "timed_out"];
 /// Values of more tokens than this on average name nothing briefly.
-const MAX_NAME_TOKENS: usize = 14;
+const MAX_NAME_TOKENS: usize = 20;
 /// States are single words.
 const MAX_STATE_TOKENS: usize = 4;
 /// Columns with more distinct values than this are no categories.

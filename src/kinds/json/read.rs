@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 
+use super::digest;
 use super::form::{Fill, Form, Leaf, Part, Piece, Record};
 use super::links::{MAX_ADDRESS_BYTES, MAX_LINKS};
 use super::tape::{self, MAX_DEPTH};
 use super::text::{self, ABSENT, Place};
 use super::write::{ABSENT_GROUP, NULL_GROUP, PLAIN, PLAIN_ROW};
+use crate::mark::MARK_OPEN;
 
 /// A chain of links may end in a column that equals another.
 const DEEPEST_LINK: usize = MAX_LINKS + 1;
@@ -21,7 +23,7 @@ pub fn read(body: &str) -> Option<String> {
     let mut out = String::with_capacity(body.len() * 2);
     if reader.eat("lines[") {
         let count = reader.count(']')?;
-        reader.table(&mut out, count, false, true)?;
+        reader.table(&mut out, count, false, true, 0)?;
     } else {
         reader.value(&mut out, Place::Inside, true, 0)?;
     }
@@ -31,6 +33,21 @@ pub fn read(body: &str) -> Option<String> {
 pub(super) struct Reader<'b> {
     pub s: &'b str,
     pub at: usize,
+}
+
+/// A mark in the text.
+struct Mark<'b> {
+    text: &'b str,
+    count: usize,
+    /// Columns of the digest that follows.
+    columns: Option<Vec<&'b str>>,
+}
+
+impl Mark<'_> {
+    /// How many lines of a digest follow.
+    fn shown(&self) -> usize {
+        if self.columns.is_some() { self.count } else { 0 }
+    }
 }
 
 /// What a row says about one column.
@@ -120,7 +137,7 @@ impl<'b> Reader<'b> {
             Some(open @ (b'{' | b'[')) => {
                 let map = open == b'{';
                 if tables && let Some(count) = self.table_start(map) {
-                    return self.table(out, count, map, false);
+                    return self.table(out, count, map, false, depth);
                 }
                 self.at += 1;
                 out.push(char::from(open));
@@ -132,6 +149,10 @@ impl<'b> Reader<'b> {
                         self.eat(",").then_some(())?;
                     }
                     first = false;
+                    if let Some(mark) = self.mark() {
+                        out.push_str(mark.text);
+                        continue;
+                    }
                     if map {
                         self.map_key(out)?;
                     }
@@ -160,7 +181,7 @@ impl<'b> Reader<'b> {
         let start = self.at;
         self.at += 1;
         let count = self.count(if map { '}' } else { ']' });
-        if count.is_some() && matches!(self.peek(), Some(b'{' | b'[')) {
+        if count.is_some() && matches!(self.peek(), Some(b'{' | b'[' | b':')) {
             return count;
         }
         self.at = start;
@@ -168,8 +189,9 @@ impl<'b> Reader<'b> {
     }
 
     /// The rest of a table: shape, colon, rows. `lines`: one value per line instead of an array.
-    fn table(&mut self, out: &mut String, count: usize, map: bool, lines: bool) -> Option<()> {
-        let form = self.form(0)?;
+    fn table(&mut self, out: &mut String, count: usize, map: bool, lines: bool, depth: usize) -> Option<()> {
+        // Without a shape every record is written by itself.
+        let form = if self.peek() == Some(b':') { None } else { Some(self.form(0)?) };
         self.eat(":\n").then_some(())?;
         let (open, close, separator) = match (lines, map) {
             (true, _) => ("", "", '\n'),
@@ -177,22 +199,82 @@ impl<'b> Reader<'b> {
             _ => ("[", "]", ','),
         };
         out.push_str(open);
-        for i in 0..count {
+        let mut i = 0;
+        while i < count {
             if i > 0 {
                 out.push(separator);
             }
-            if map {
-                self.map_key(out)?;
+            if let Some(mark) = self.mark() {
+                i = i.checked_add(mark.count)?;
+                out.push_str(mark.text);
+                for _ in 0..mark.shown() {
+                    out.push(separator);
+                    self.eat("\n").then_some(())?;
+                    self.shown(out, &mark, map, Place::Line)?;
+                }
+            } else {
+                i += 1;
+                if map {
+                    self.map_key(out)?;
+                }
+                match &form {
+                    Some(form) => self.row(form, out, Place::Line)?,
+                    None => self.value(out, Place::Line, true, depth + 1)?,
+                }
             }
-            self.row(&form, out, Place::Line)?;
-            if !self.eat("\n") && self.at < self.s.len() {
-                return None;
-            }
-            if self.at == self.s.len() && i + 1 < count {
+            if !self.eat("\n") && (self.at < self.s.len() || i < count) {
                 return None;
             }
         }
         out.push_str(close);
+        (i == count).then_some(())
+    }
+
+    /// A mark of records, if one stands here.
+    fn mark(&mut self) -> Option<Mark<'b>> {
+        let rest = self.s.get(self.at..)?.strip_prefix(MARK_OPEN)?;
+        let close = memchr::memchr2(b']', b'\n', rest.as_bytes())?;
+        let inner = &rest[..close];
+        let (head, label) = inner.split_once(": ").map_or((inner, None), |(head, label)| (head, Some(label)));
+        let mut words = head.split(' ');
+        let count: usize = words.next()?.parse().ok()?;
+        let unit = words.next()?;
+        if count == 0 || !unit.starts_with("record") || !rest[close..].starts_with(']') {
+            return None;
+        }
+        let columns = label.and_then(|label| label.strip_prefix(digest::LABEL)).map(|columns| columns.split(',').collect());
+        let end = self.at + MARK_OPEN.len() + close + 1;
+        let text = &self.s[self.at..end];
+        self.at = end;
+        Some(Mark { text, count, columns })
+    }
+
+    /// One line of a digest.
+    fn shown(&mut self, out: &mut String, mark: &Mark<'b>, map: bool, place: Place) -> Option<()> {
+        if map {
+            self.map_key(out)?;
+        }
+        out.push('{');
+        let mut first = true;
+        for (i, column) in mark.columns.iter().flatten().enumerate() {
+            if i > 0 {
+                self.eat(",").then_some(())?;
+            }
+            let mut json = String::new();
+            if self.peek() == Some(b'-') && self.s[self.at + 1..].bytes().next().is_none_or(|b| text::ends_bare(place, b)) {
+                self.at += ABSENT.len();
+                continue;
+            }
+            self.value(&mut json, place, false, 0)?;
+            if !first {
+                out.push(',');
+            }
+            first = false;
+            text::quote(out, column);
+            out.push(':');
+            out.push_str(&json);
+        }
+        out.push('}');
         Some(())
     }
 
@@ -239,6 +321,15 @@ impl<'b> Reader<'b> {
                 (self.eat(";") || self.eat("\n")).then_some(())?;
             }
             first = false;
+            if let Some(mark) = self.mark() {
+                out.push_str(mark.text);
+                for _ in 0..mark.shown() {
+                    out.push(',');
+                    (self.eat(";") || self.eat("\n")).then_some(())?;
+                    self.shown(out, &mark, map, Place::Inside)?;
+                }
+                continue;
+            }
             if map {
                 self.map_key(out)?;
             }

@@ -6,13 +6,17 @@ use super::columns::{Columns, FieldId, Group, Shape};
 use super::digest;
 use super::gate::Gate;
 use super::links::Piece;
-use super::roles::{Default, Role, same};
+use super::roles::{Default, Role, same, value_tenths};
 use super::tape::{Id, Kind, NONE};
 use super::text::{self, ABSENT, Place};
 use super::write::{ABSENT_GROUP, NULL_GROUP, PLAIN, PLAIN_ROW, Writer};
 
 /// A record that stays and is longer than this may lose records inside it.
 const MAX_WHOLE_BYTES: usize = 4000;
+/// Records that stay are written with all their keys up to this many tokens, in tenths …
+const MAX_PLAIN_TENTHS: u64 = 10 * 800;
+/// … or up to one part in this many of all records.
+const MIN_PLAIN_SHARE: u64 = 8;
 
 /// An inner array longer than this, in bytes, has each of its rows on a line of its own.
 const MAX_INLINE_BYTES: usize = 200;
@@ -44,9 +48,55 @@ impl Table<'_, '_, '_> {
         self.rows(shape, rows, false, &mut |table| table.writer.out.push('\n'));
     }
 
+    /// Writes no header but each record that stays by itself, with all its keys, and marks and digests
+    /// between them: a few records are read better so. False if that would be too much.
+    pub fn write_selected(&mut self, shape: &Shape, nodes: &[Id], map: bool) -> bool {
+        let rows = Rows { nodes, base: 0, map, place: Place::Line };
+        let Shape::Group(group) = shape else { return false };
+        if group.digest.is_empty() {
+            return false;
+        }
+        let Some(kept) = self.kept(shape, rows, false) else { return false };
+        let tape = self.writer.tape;
+        let stay = nodes.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(node, _)| value_tenths(tape, *node));
+        let (mut all, mut staying) = (0, 0);
+        for tenths in stay {
+            staying += tenths;
+        }
+        for node in nodes {
+            all += value_tenths(tape, *node);
+        }
+        if staying > MAX_PLAIN_TENTHS && staying * MIN_PLAIN_SHARE > all {
+            return false;
+        }
+        self.writer.out.push_str(":\n");
+        let mut i = 0;
+        let mut end = |table: &mut Self| table.writer.out.push('\n');
+        while i < nodes.len() {
+            if kept[i] {
+                if map {
+                    self.map_key(nodes[i]);
+                }
+                let gate = self.writer.gate;
+                if tape.range(nodes[i]).len() <= MAX_WHOLE_BYTES {
+                    self.writer.gate = None;
+                }
+                self.writer.value(nodes[i], Place::Line, true);
+                self.writer.gate = gate;
+                end(self);
+                i += 1;
+            } else {
+                let count = kept[i..].iter().take_while(|k| !**k).count();
+                self.left_out(shape, rows, i..i + count, &mut end);
+                i += count;
+            }
+        }
+        true
+    }
+
     /// Writes rows, marks and lines of digests, and calls `end` after each. `whole`: nothing is left out.
     fn rows(&mut self, shape: &Shape, rows: Rows<'_>, whole: bool, end: &mut dyn FnMut(&mut Self)) {
-        let kept = if whole { None } else { self.kept(shape, rows) };
+        let kept = if whole { None } else { self.kept(shape, rows, true) };
         let mut i = 0;
         while i < rows.nodes.len() {
             if let Some(kept) = kept.as_ref().filter(|kept| !kept[i]) {
@@ -67,8 +117,8 @@ impl Table<'_, '_, '_> {
         }
     }
 
-    /// Which of these rows stay.
-    fn kept(&self, shape: &Shape, rows: Rows<'_>) -> Option<Vec<bool>> {
+    /// Which of these rows stay. `ends`: the first and the last too, which say what is in a list.
+    fn kept(&self, shape: &Shape, rows: Rows<'_>, ends: bool) -> Option<Vec<bool>> {
         let gate = self.gate?;
         let ranges: Vec<_> = rows.nodes.iter().map(|node| self.range(*node, rows.map)).collect();
         let mut kept = gate.hit_rows(&ranges)?;
@@ -77,10 +127,9 @@ impl Table<'_, '_, '_> {
                 *kept |= telling;
             }
         }
-        // What a list begins and ends with says what is in it.
         let last = kept.len() - 1;
-        kept[0] = true;
-        kept[last] = true;
+        kept[0] |= ends;
+        kept[last] |= ends;
         Some(kept)
     }
 

@@ -185,11 +185,12 @@ impl<'t, 's> Writer<'t, 's> {
             }
             _ => return None,
         };
-        let mut kept = gate.hit_rows(&ranges)?;
-        for at in [0, kept.len() - 1] {
-            kept[at] = true;
-        }
-        Some(kept)
+        let hits = gate.hit_rows(&ranges)?;
+        // What a list begins and ends with says what is in it; and such records are short, so the
+        // neighbours of a hit cost little.
+        let n = hits.len();
+        let near = |i: usize| i == 0 || i + 1 == n || hits[i.saturating_sub(1)..(i + 2).min(n)].contains(&true);
+        Some((0..n).map(near).collect())
     }
 
     /// Writes a mark and notes what it stands for.
@@ -244,7 +245,10 @@ impl<'t, 's> Writer<'t, 's> {
         // Writing to a String cannot fail.
         let _ = if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
         self.features.tables = true;
-        Table { columns: &columns, writer: self, gate }.write(&shape, &nodes, map);
+        let mut table = Table { columns: &columns, writer: self, gate };
+        if !table.write_selected(&shape, &nodes, map) {
+            table.write(&shape, &nodes, map);
+        }
         true
     }
 }

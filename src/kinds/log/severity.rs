@@ -39,6 +39,8 @@ enum Word {
     Shouted,
     /// Weak.
     Weak,
+    /// A request's protocol in an access log; the status behind it counts (`HTTP/1.1" 502`).
+    Request,
     /// Strong as written, no boundary needed behind it (`MOZ_CRASH(`).
     Exact,
 }
@@ -92,6 +94,10 @@ const WORDS: &[(&str, Word)] = &[
     ("uncaught", Word::Strong),
     ("unhandled", Word::Strong),
     ("undefined reference", Word::Strong),
+    ("http/1.1\" ", Word::Request),
+    ("http/1.0\" ", Word::Request),
+    ("http/2.0\" ", Word::Request),
+    ("http/2\" ", Word::Request),
     ("moz_crash(", Word::Exact),
     ("assert(", Word::Exact),
     ("bug:", Word::Exact),
@@ -211,6 +217,14 @@ fn judge(b: &[u8], start: usize, end: usize, word: Word) -> Severity {
     let before = start.checked_sub(1).map_or(b' ', |i| b[i]);
     let after = b.get(end).copied().unwrap_or(b' ');
     let seen = &b[start..end.min(b.len())];
+    if word == Word::Request {
+        let status = b.get(end..end + 3).filter(|s| s.iter().all(u8::is_ascii_digit));
+        return match status.map(|s| s[0]) {
+            Some(b'5') => Severity::Strong,
+            Some(b'4') => Severity::Weak,
+            _ => Severity::None,
+        };
+    }
     if word == Word::Exact {
         let upper = seen.iter().filter(|c| c.is_ascii_alphabetic()).all(u8::is_ascii_uppercase);
         return if upper || seen.starts_with(b"assert") && !before.is_ascii_alphanumeric() {
@@ -353,6 +367,7 @@ mod tests {
             "03-17 16:13:38.811  1702  2395 E WindowManager: gone",
             "RAS KERNEL FATAL data storage interrupt",
             "Traceback (most recent call last):",
+            "10.0.0.1 - - [01/May/2024:10:00:00 +0000] \"GET /x HTTP/1.1\" 502 12",
             "==12==ERROR: AddressSanitizer: heap-use-after-free",
         ] {
             assert_eq!(of(line), Severity::Strong, "{line}");
@@ -361,13 +376,10 @@ mod tests {
 
     #[test]
     fn words_of_trouble_are_weak() {
-        for line in [
-            "Connection refused",
-            "INFO request failed, retrying",
-            "WARN slow",
-            "warning: unused",
-            "disk error seen",
-        ] {
+        for line in ["WARN slow", "warning: unused", "W0131 15:04:05.1 12 file.go:3] slow"] {
+            assert_eq!(of(line), Severity::Warning, "{line}");
+        }
+        for line in ["Connection refused", "INFO request failed, retrying", "disk error seen"] {
             assert_eq!(of(line), Severity::Weak, "{line}");
         }
     }

@@ -190,6 +190,10 @@ fn is_summary(line: &str) -> bool {
         || line == "FAIL"
         || line == "PASS"
         || line.contains("% tests passed,")
+        || line.len() < 120
+            && ["characters elided", "lines elided", "output truncated", "lines omitted"]
+                .iter()
+                .any(|w| line.contains(w))
         || line.len() < 120 && line.starts_with('✖') && line.contains("problem")
 }
 
@@ -286,6 +290,7 @@ fn is_pass(line: &str) -> bool {
             "[PASS]",
             "[ok]",
             "[  OK  ]",
+            "[INFO] Running ",
         ],
     ) || starts_with_any(line, &["ok "]) && line[3..].starts_with(|c: char| c.is_ascii_digit())
         || ends_with_any(
@@ -445,6 +450,8 @@ mod tests {
             ("   Compiling serde v1.0.1", Role::Progress),
             ("a.py:3: DeprecationWarning: x", Role::Warning),
             ("Ran 21 tests in 0.1s", Role::Summary),
+            ("[INFO] Running com.shop.CartTest", Role::Pass),
+            ("55730 characters elided", Role::Summary),
             ("value = compute(1)", Role::Other),
             ("see also ...", Role::Other),
         ] {

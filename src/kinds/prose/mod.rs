@@ -10,6 +10,8 @@ pub mod rank;
 mod recognise;
 mod sentences;
 pub mod split;
+#[cfg(test)]
+mod tests;
 
 use super::{Context, Kind, Source};
 use crate::blocks::lines;
@@ -48,9 +50,7 @@ impl Kind for Prose {
         }
         let document = split::split(text);
         let words = asked.map_or("", |q| q.text);
-        let mut own = terms::terms(words);
-        own.sort();
-        own.dedup();
+        let own = question::terms(words);
         let call: Vec<String> = if asked.is_some() { call_terms(&cx.query.call) } else { Vec::new() };
         let ranking = rank::rank(text, &document, words, &own, &call, &rank::Weights::default());
         let tokens = plan::estimate(text);

@@ -160,7 +160,7 @@ pub fn rank(
     Ranking {
         scores,
         sentence_coverage: top(units.coverage(&query)),
-        passage_coverage: top(passages.coverage(&query)),
+        passage_coverage: top(units.coverage_of_groups(&passages, &query)),
     }
 }
 

@@ -19,8 +19,10 @@ const MARK_TOKENS: usize = 14;
 const MAX_HITS: usize = 3;
 /// Share kept once the question names something: what it names, and most of the rest.
 const GATED_SHARE: (usize, usize) = (4, 5);
-/// The same at level aggressive.
-const GATED_AGGRESSIVE_SHARE: (usize, usize) = (2, 5);
+/// Beyond so many tokens the share is the lower one …
+const GATED_TOKENS: usize = 12_000;
+/// … which at level aggressive is the only one.
+const GATED_LOW_SHARE: (usize, usize) = (2, 5);
 /// A result of more tokens than this is more than anyone reads through …
 const MANY_TOKENS: usize = 24_000;
 /// … also at level aggressive, where this is the limit.
@@ -61,9 +63,7 @@ pub fn choose(
     let budget = match options.target_ratio {
         Some(ratio) => (ratio * tokens() as f64) as usize,
         None if units.total < MIN_TOKENS => return choice,
-        None if is_gated => {
-            share(units.total, if is_aggressive { GATED_AGGRESSIVE_SHARE } else { GATED_SHARE })
-        }
+        None if is_gated => gated_budget(units.total, is_aggressive),
         None => {
             let limit = if is_aggressive { MANY_AGGRESSIVE_TOKENS } else { MANY_TOKENS };
             limit + share(units.total.saturating_sub(limit), MANY_SHARE)
@@ -77,6 +77,11 @@ pub fn choose(
     }
     restore_small_runs(&mut choice, parsed, &units);
     choice
+}
+
+fn gated_budget(total: usize, is_aggressive: bool) -> usize {
+    let most = if is_aggressive { 0 } else { total.min(GATED_TOKENS) };
+    share(most, GATED_SHARE) + share(total - most, GATED_LOW_SHARE)
 }
 
 fn share(of: usize, (numerator, denominator): (usize, usize)) -> usize {
@@ -149,7 +154,13 @@ fn hits(parsed: &Parsed<'_>, ranges: &[Range<usize>], text: &str, query: &Query)
             while ranges[line].end <= at {
                 line += 1;
             }
-            let Some(hit) = parsed.lines[line].hit else { continue };
+            let Some(hit) = parsed.lines[line].hit else {
+                // The heading of a file names every match below it.
+                if in_paths.len() <= path_limit {
+                    in_paths.extend(below_heading(parsed, line));
+                }
+                continue;
+            };
             let in_path = parsed.style.pathed && at < ranges[line].start + parsed.paths[hit.path].len();
             let (list, limit) =
                 if in_path { (&mut in_paths, path_limit) } else { (&mut in_texts, text_limit) };
@@ -168,6 +179,15 @@ fn hits(parsed: &Parsed<'_>, ranges: &[Range<usize>], text: &str, query: &Query)
         }
     }
     (out, is_gated)
+}
+
+/// The matches below a path on a line of its own.
+fn below_heading(parsed: &Parsed<'_>, line: usize) -> std::ops::Range<usize> {
+    let path_of = |i: usize| parsed.lines.get(i).and_then(|l| l.hit).map(|m| m.path);
+    let own =
+        path_of(line + 1).filter(|p| !parsed.style.pathed && parsed.paths[*p] == parsed.lines[line].raw);
+    let count = (line + 1..parsed.lines.len()).take_while(|i| own.is_some() && path_of(*i) == own).count();
+    line + 1..line + 1 + count
 }
 
 /// Keeps as many ranks as fit; if not even one does, as many whole files as fit.
