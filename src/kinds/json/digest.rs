@@ -71,7 +71,7 @@ impl Columns<'_, '_> {
     /// `None` for columns that hold no short scalars or are the same everywhere.
     fn profile(&self, id: FieldId) -> Option<Profile> {
         let field = &self.fields[id];
-        if !matches!(field.shape, Shape::Any) || !matches!(field.role, Role::Cell { .. } | Role::Sparse) {
+        if !matches!(field.shape, Shape::Any) || !matches!(field.role, Role::Cell { .. } | Role::Sparse | Role::Const(_)) {
             return None;
         }
         let mut rows_of: HashMap<&str, usize> = HashMap::new();

@@ -33,6 +33,9 @@ pub struct Gate {
     literals: usize,
     /// Whether records that are left out leave a line in a digest.
     pub digest: bool,
+    /// Share of the records of each array to keep where no literal selects: set only when the caller
+    /// names a ratio.
+    pub share: Option<f64>,
 }
 
 impl Gate {
@@ -53,12 +56,23 @@ impl Gate {
         if found.is_empty() {
             return None;
         }
-        let mut gate = Gate { hits: Vec::new(), literals: query.literals.len(), digest: options.level != Level::Aggressive };
+        let digest = options.level != Level::Aggressive;
+        let mut gate = Gate { hits: Vec::new(), literals: query.literals.len(), digest, share: None };
         // A literal that is a field of records names no record. Keys of maps are data.
         let mut is_field = vec![false; query.literals.len()];
         gate.sort_hits(tape, found, &mut is_field);
         gate.hits.retain(|(_, literal)| !is_field[usize::from(*literal)]);
         (!gate.hits.is_empty()).then_some(gate)
+    }
+
+    /// The same selection, and nothing shown of the rest.
+    pub fn without_digest(&self) -> Self {
+        Gate { hits: self.hits.clone(), literals: self.literals, digest: false, share: None }
+    }
+
+    /// A gate that keeps a share of the records of every array, whatever is asked.
+    pub fn by_share(share: f64, digest: bool) -> Self {
+        Gate { hits: Vec::new(), literals: 0, digest, share: Some(share) }
     }
 
     /// Keeps the hits inside values and keys of maps, in order; notes literals that are fields.
@@ -99,7 +113,7 @@ impl Gate {
 
     /// Whether anything in this range of the text is asked about.
     pub fn touches(&self, range: Range<usize>) -> bool {
-        !self.within(&range).is_empty()
+        self.share.is_some() || !self.within(&range).is_empty()
     }
 
     /// Which of the records in `ranges` (in order of position) a selective literal hits; `None` if
@@ -113,7 +127,9 @@ impl Gate {
         }
         let hits = self.within(&whole);
         if hits.is_empty() {
-            return None;
+            // Evenly spread, so that what is left is a sample of the whole.
+            let step = |i: usize, share: f64| (i as f64 * share) as usize;
+            return self.share.map(|share| (0..n).map(|i| step(i, share) != step(i + 1, share)).collect());
         }
         let mut rows_of = vec![0_usize; self.literals];
         let mut last_row = vec![usize::MAX; self.literals];
@@ -182,6 +198,15 @@ mod tests {
     fn records(n: usize) -> String {
         let rows: Vec<_> = (0..n).map(|i| format!(r#"{{"id":"i-{i}","state":"ok","note":"x{}"}}"#, "y".repeat(40))).collect();
         format!("[{}]", rows.join(","))
+    }
+
+    #[test]
+    fn a_share_is_an_even_sample() {
+        let ranges: Vec<_> = (0..100).map(|i| i * 10..i * 10 + 9).collect();
+        for share in [0.0, 0.1, 0.5, 1.0] {
+            let kept = Gate::by_share(share, true).hit_rows(&ranges).unwrap();
+            assert_eq!(kept.iter().filter(|k| **k).count(), (share * 100.0) as usize);
+        }
     }
 
     #[test]

@@ -42,6 +42,8 @@ const WHOLE_CONFIDENCE: u8 = 95;
 const PART_CONFIDENCE: u8 = 88;
 /// That part, in percent of the bytes.
 const MIN_SHARE_PERCENT: usize = 60;
+/// A text this much above the caller's ratio is near enough.
+const RATIO_SLACK: f64 = 1.1;
 /// Tokens of a header without words.
 const HEADER_TOKENS: u32 = 10;
 
@@ -94,8 +96,7 @@ impl Kind for Json {
 fn encode(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
     let minified = minify(tape);
     let named = Named::new(cx.query);
-    let gate = if cx.may_omit() { Gate::new(tape, cx.query, cx.options) } else { None };
-    if let Some(Written { text: body, omissions, features }) = Writer::new(tape, &named, gate.as_ref()).document() {
+    if let Some(Written { text: body, omissions, features }) = write(tape, &named, cx) {
         let words = words(features);
         // The choice looks at the data alone, never at the white space of the text, so that minified
         // output is not changed when it is seen again.
@@ -112,6 +113,30 @@ fn encode(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
         transforms: vec!["json:minify"],
         ..Rendered::default()
     })
+}
+
+/// Writes a text with as much left out as the question and the caller's ratio ask for.
+fn write(tape: &Tape<'_>, named: &Named, cx: &Context<'_>) -> Option<Written> {
+    let gate = if cx.may_omit() { Gate::new(tape, cx.query, cx.options) } else { None };
+    let written = Writer::new(tape, named, gate.as_ref()).document()?;
+    let Some(ratio) = cx.options.target_ratio.filter(|_| cx.may_omit()) else { return Some(written) };
+    let goal = f64::from(cost::tokens(tape.src())) * ratio;
+    let mut best = written;
+    let mut share = 1.0;
+    for digest in [true, true, false, false] {
+        let tokens = f64::from(cost::tokens(&best.text));
+        if tokens <= goal * RATIO_SLACK {
+            break;
+        }
+        share *= goal / tokens;
+        let gate = match &gate {
+            // What the question selects stays; only the digest can go.
+            Some(gate) => gate.without_digest(),
+            None => Gate::by_share(share, digest),
+        };
+        best = Writer::new(tape, named, Some(&gate)).document()?;
+    }
+    Some(best)
 }
 
 fn minify(tape: &Tape<'_>) -> String {
@@ -142,3 +167,5 @@ fn words(features: write::Features) -> String {
 
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod selection;

@@ -553,14 +553,14 @@ impl Row {
             Cell::Unsaid => match &info.fill {
                 Fill::Cell { default: Some(json), .. } | Fill::Const(json) => Some(Cow::Borrowed(json)),
                 Fill::Cell { default: None, .. } | Fill::Sparse => None,
-                Fill::Same(path) => return self.leaf(*record.names.get(path)?, record, depth + 1),
+                Fill::Same(column) => return self.leaf(column.leaf, record, depth + 1),
                 Fill::Format(pieces) => {
                     let mut text = "\"".to_owned();
                     for piece in pieces {
                         match piece {
                             Piece::Text(piece) => text.push_str(piece),
-                            Piece::Column(path) => {
-                                let json = self.leaf(*record.names.get(path)?, record, depth + 1)?;
+                            Piece::Column(column) => {
+                                let json = self.leaf(column.leaf, record, depth + 1)?;
                                 let Some(part) = json.as_deref().and_then(part) else { return Some(None) };
                                 text.push_str(part);
                             }

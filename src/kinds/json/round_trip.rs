@@ -129,7 +129,7 @@ fn addresses_follow_from_names() {
     let header = body.lines().next().unwrap();
     assert_eq!(
         header,
-        r#"[4]{login,id,url=f"https://api.example.com/users/{login}",f=f"{url}/f{{/x}}",n=f"https://example.com/{id}?v=4",repo?{name,url=f"https://api.example.com/repos/{login}/{repo.name}"},count==id}:"#
+        r#"[4]{login,id,url=f"https://api.example.com/users/{login}",f=f"{url}/f{{/x}}",n=f"https://example.com/{id}?v=4",repo?{name,url=f"https://api.example.com/repos/{login}/{name}"},count==id}:"#
     );
     assert_eq!(body.lines().nth(4), Some("dave,104,r4,repo.url=https://other.example.com/r4"));
 }

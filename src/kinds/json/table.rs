@@ -1,11 +1,12 @@
 //! One table: its header, and its rows with the marks of those that are left out.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::columns::{Columns, FieldId, Group, Shape};
 use super::digest;
 use super::gate::Gate;
-use super::links::Piece;
+use super::links::{self, Piece};
 use super::roles::{Default, Role, same, value_tenths};
 use super::tape::{Id, Kind, NONE};
 use super::text::{self, ABSENT, Place};
@@ -27,6 +28,8 @@ pub(super) struct Table<'w, 't, 's> {
     pub writer: &'w mut Writer<'t, 's>,
     /// Present if some records may be left out.
     pub gate: Option<&'t Gate>,
+    /// Paths of the columns of the row whose header is being written.
+    pub paths: HashSet<String>,
 }
 
 /// Some neighbouring rows: of the table, or of one inner array.
@@ -181,16 +184,32 @@ impl Table<'_, '_, '_> {
                 self.header(&inner.item);
             }
             Shape::Group(group) => {
-                self.writer.out.push('{');
-                for (i, &id) in group.fields.iter().enumerate() {
-                    if i > 0 {
-                        self.writer.out.push(',');
-                    }
-                    self.field(id);
-                }
-                self.writer.out.push('}');
+                let mut leaves = Vec::new();
+                self.columns.leaves(group, &mut leaves);
+                let paths = leaves.iter().map(|id| self.columns.fields[*id].path.clone()).collect();
+                let outer = std::mem::replace(&mut self.paths, paths);
+                self.fields(group);
+                self.paths = outer;
             }
         }
+    }
+
+    fn fields(&mut self, group: &Group) {
+        self.writer.out.push('{');
+        for (i, &id) in group.fields.iter().enumerate() {
+            if i > 0 {
+                self.writer.out.push(',');
+            }
+            self.field(id);
+        }
+        self.writer.out.push('}');
+    }
+
+    /// How `from` refers to another column of its row.
+    fn reference(&self, from: FieldId, to: FieldId) -> String {
+        let from = &self.columns.fields[from];
+        let prefix = &from.path[..from.path.len() - from.key.len()];
+        links::reference(prefix, &self.columns.fields[to].path, |path| self.paths.contains(path))
     }
 
     fn field(&mut self, id: FieldId) {
@@ -200,7 +219,7 @@ impl Table<'_, '_, '_> {
             if group.optional {
                 self.writer.out.push('?');
             }
-            self.header(&field.shape);
+            self.fields(group);
             return;
         }
         if let Role::Cell { typed: true, .. } = field.role {
@@ -228,7 +247,8 @@ impl Table<'_, '_, '_> {
             Role::Sparse => self.writer.out.push('?'),
             Role::Same(other) => {
                 self.writer.out.push_str("==");
-                self.writer.out.push_str(&self.columns.fields[*other].path);
+                let reference = self.reference(id, *other);
+                self.writer.out.push_str(&reference);
                 self.writer.features.links = true;
             }
             Role::Format(pieces) => {
@@ -239,7 +259,8 @@ impl Table<'_, '_, '_> {
                         Piece::Text(text) => self.writer.out.push_str(&text.replace('{', "{{").replace('}', "}}")),
                         Piece::Column(column) => {
                             self.writer.out.push('{');
-                            self.writer.out.push_str(&self.columns.fields[*column].path);
+                            let reference = self.reference(id, *column);
+                            self.writer.out.push_str(&reference);
                             self.writer.out.push('}');
                         }
                     }

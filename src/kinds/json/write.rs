@@ -4,6 +4,7 @@
 //! else plainly. Cost: linear; a value is written at most once per table that is tried around it,
 //! and the work spent on rejected tables is bounded.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::columns::{Columns, Shape};
@@ -245,7 +246,7 @@ impl<'t, 's> Writer<'t, 's> {
         // Writing to a String cannot fail.
         let _ = if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
         self.features.tables = true;
-        let mut table = Table { columns: &columns, writer: self, gate };
+        let mut table = Table { columns: &columns, writer: self, gate, paths: HashSet::new() };
         if !table.write_selected(&shape, &nodes, map) {
             table.write(&shape, &nodes, map);
         }
