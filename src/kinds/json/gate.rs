@@ -43,24 +43,7 @@ pub struct Gate {
 impl Gate {
     /// `None` if the question selects nothing in this text, or nothing may be left out.
     pub fn new(tape: &Tape<'_>, query: &Query, options: &Options) -> Option<Self> {
-        let question = query.question.to_lowercase();
-        if query.literals.is_empty() || ABOUT_ALL.iter().any(|words| question.contains(words)) {
-            return None;
-        }
-        let finder = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .ascii_case_insensitive(true)
-            .build(&query.literals)
-            .ok()?;
-        let src = tape.src();
-        let found: Vec<(Range<usize>, usize)> = finder
-            .find_overlapping_iter(src)
-            .filter(|m| is_alone(src, m.start()..m.end()))
-            .map(|m| (m.start()..m.end(), m.pattern().as_usize()))
-            .collect();
-        if found.is_empty() {
-            return None;
-        }
+        let found = found(tape.src(), query)?;
         let digest = options.level != Level::Aggressive;
         let mut gate = Gate { hits: Vec::new(), literals: query.literals.len(), digest, share: None };
         // A literal that is a field of records names no record. Keys of maps are data.
@@ -68,6 +51,25 @@ impl Gate {
         gate.sort_hits(tape, found, &mut is_field);
         gate.hits.retain(|(_, literal)| !is_field[usize::from(*literal)]);
         (!gate.hits.is_empty()).then_some(gate)
+    }
+
+    /// The gate of a text that is no JSON: hits in `head` name fields, hits after it records.
+    pub fn in_text(src: &str, head: Range<usize>, query: &Query, options: &Options) -> Option<Self> {
+        let mut found = found(src, query)?;
+        found.sort_by_key(|(range, literal)| (range.start, *literal));
+        let mut is_field = vec![false; query.literals.len()];
+        for (_, literal) in found.iter().filter(|(range, _)| head.contains(&range.start)) {
+            is_field[*literal] = true;
+        }
+        // Longer texts have no positions that fit; their records all stay.
+        u32::try_from(src.len()).ok()?;
+        let hits: Vec<_> = found
+            .into_iter()
+            .filter(|(range, literal)| !is_field[*literal] && range.start >= head.end)
+            .map(|(range, literal)| (range.start as u32, literal as u16))
+            .collect();
+        let digest = options.level != Level::Aggressive;
+        (!hits.is_empty()).then_some(Gate { hits, literals: query.literals.len(), digest, share: None })
     }
 
     /// The same selection, and nothing shown of the rest.
@@ -162,6 +164,25 @@ impl Gate {
         }
         any.then_some(out)
     }
+}
+
+/// Where the literals of a question occur, in no particular order; `None` if it selects nothing.
+fn found(src: &str, query: &Query) -> Option<Vec<(Range<usize>, usize)>> {
+    let question = query.question.to_lowercase();
+    if query.literals.is_empty() || ABOUT_ALL.iter().any(|words| question.contains(words)) {
+        return None;
+    }
+    let finder = AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        .ascii_case_insensitive(true)
+        .build(&query.literals)
+        .ok()?;
+    let found: Vec<_> = finder
+        .find_overlapping_iter(src)
+        .filter(|m| is_alone(src, m.start()..m.end()))
+        .map(|m| (m.start()..m.end(), m.pattern().as_usize()))
+        .collect();
+    (!found.is_empty()).then_some(found)
 }
 
 /// Whether a literal found here is not part of a longer word or number.

@@ -15,7 +15,7 @@ mod cost;
 mod digest;
 mod extents;
 mod form;
-mod gate;
+pub(super) mod gate;
 mod links;
 mod nested;
 mod read;
