@@ -19,6 +19,7 @@ pub mod compress;
 pub mod error;
 pub mod kinds;
 pub mod mark;
+pub mod memo;
 pub mod options;
 #[cfg(feature = "python")]
 mod python;
@@ -29,4 +30,4 @@ pub mod tokens;
 
 pub use compress::{Decision, Edit, Outcome, compress_request};
 pub use error::Error;
-pub use options::{Level, Options};
+pub use options::{Level, Options, Retrieval};

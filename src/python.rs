@@ -5,15 +5,15 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use pyo3::{create_exception, intern};
 
 use crate::compress::{Outcome, compress_request};
 use crate::error::Error;
-use crate::options::{Level, Options};
-use crate::request::Step;
+use crate::options::{Level, Options, Retrieval};
 use crate::request::value::{MAX_DEPTH, Request, Value};
+use crate::request::{Step, body};
 use crate::tokens::Counter;
 
 create_exception!(headroom, HeadroomError, PyValueError, "Base of all errors that headroom raises.");
@@ -105,9 +105,9 @@ fn describe(name: &str) -> &'static str {
 }
 
 /// Compresses a list of messages. Returns
-/// `(edits, decisions, omitted, tokens_before, tokens_after, tokenizer)`.
+/// `(edits, decisions, omitted, tokens_before, tokens_after, over_limit, rewrites, tokenizer, originals)`.
 #[pyfunction]
-#[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query))]
+#[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query, max_threads, retrieval, retrieval_key))]
 #[allow(clippy::too_many_arguments)]
 fn compress_messages<'py>(
     py: Python<'py>,
@@ -118,8 +118,19 @@ fn compress_messages<'py>(
     min_tokens: usize,
     model_limit: usize,
     query: Option<String>,
+    max_threads: usize,
+    retrieval: bool,
+    retrieval_key: Option<Vec<u8>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let options = Options { level: Level::parse(level)?, target_ratio, min_tokens, model_limit, query };
+    let options = Options {
+        level: Level::parse(level)?,
+        target_ratio,
+        min_tokens,
+        model_limit,
+        query,
+        max_threads,
+        retrieval: retrieval_mode(retrieval, retrieval_key),
+    };
     let mut reader = Reader::default();
     let values = match messages.cast::<PyList>() {
         Ok(list) => list.iter().map(|m| reader.value(&m, 0)).collect(),
@@ -134,15 +145,33 @@ fn compress_messages<'py>(
         (compress_request(&request, &model, &options), request)
     });
     let outcome = outcome?;
-    let tokenizer = Counter::for_model(&model);
-    export(py, &outcome, &request, &tokenizer)
+    export(py, &outcome, &request, tokenizer(&model))
+}
+
+fn retrieval_mode(on: bool, key: Option<Vec<u8>>) -> Retrieval {
+    match (on, key) {
+        (false, _) => Retrieval::Off,
+        (true, None) => Retrieval::Plain,
+        (true, Some(key)) => Retrieval::Keyed(key),
+    }
+}
+
+/// What a store must hold: `(hash, message, text)`.
+fn originals<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bound<'py, PyList>> {
+    PyList::new(py, outcome.originals.iter().map(|o| (&o.hash, o.message, &o.text)))
+}
+
+/// Name of the tokenizer of a model and whether it is the model's own.
+fn tokenizer(model: &str) -> (&'static str, bool) {
+    let counter = Counter::for_model(model);
+    (counter.encoding(), counter.is_exact())
 }
 
 fn export<'py>(
     py: Python<'py>,
     outcome: &Outcome,
     request: &Request<'_>,
-    tokenizer: &Counter,
+    tokenizer: (&'static str, bool),
 ) -> PyResult<Bound<'py, PyTuple>> {
     let edits = PyList::empty(py);
     for edit in &outcome.edits {
@@ -150,7 +179,13 @@ fn export<'py>(
     }
     let decisions = PyList::empty(py);
     for d in &outcome.decisions {
-        decisions.append((d.message, d.action, &d.reason, &d.transforms, d.tokens_before, d.tokens_after))?;
+        let blocks = PyList::empty(py);
+        for (steps, b) in &d.blocks {
+            let range = (b.range.start, b.range.end);
+            blocks.append((path(py, steps)?, range, b.kind, b.why, b.tokens_before, b.tokens_after))?;
+        }
+        let done = &d.transforms;
+        decisions.append((d.message, d.action, &d.reason, done, d.tokens_before, d.tokens_after, blocks))?;
     }
     let omitted = PyList::empty(py);
     for o in &outcome.omitted {
@@ -163,7 +198,10 @@ fn export<'py>(
         omitted,
         outcome.tokens_before,
         outcome.tokens_after,
-        (tokenizer.encoding(), tokenizer.is_exact()),
+        outcome.over_limit,
+        outcome.rewrites,
+        tokenizer,
+        originals(py, outcome)?,
     )
         .into_pyobject(py)
 }
@@ -177,6 +215,46 @@ fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {
         });
     }
     PyTuple::new(py, out)
+}
+
+/// Compresses the body of an HTTP request. Returns
+/// `(new_body | None, tokens_before, tokens_after, transforms, tokenizer, originals)`.
+#[pyfunction]
+#[pyo3(signature = (body, model, level, target_ratio, min_tokens, model_limit, query, max_threads, retrieval, retrieval_key))]
+#[allow(clippy::too_many_arguments)]
+fn compress_body<'py>(
+    py: Python<'py>,
+    body: PyBackedBytes,
+    model: Option<String>,
+    level: &str,
+    target_ratio: Option<f64>,
+    min_tokens: usize,
+    model_limit: usize,
+    query: Option<String>,
+    max_threads: usize,
+    retrieval: bool,
+    retrieval_key: Option<Vec<u8>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let options = Options {
+        level: Level::parse(level)?,
+        target_ratio,
+        min_tokens,
+        model_limit,
+        query,
+        max_threads,
+        retrieval: retrieval_mode(retrieval, retrieval_key),
+    };
+    let done = py.detach(|| body::compress_body(&body, model.as_deref(), &options))?;
+    let mut transforms: Vec<&str> = Vec::new();
+    for transform in done.outcome.decisions.iter().flat_map(|d| &d.transforms) {
+        if !transforms.contains(transform) {
+            transforms.push(transform);
+        }
+    }
+    let new = done.body.map(|b| PyBytes::new(py, &b));
+    let tokenizer = tokenizer(&done.model);
+    let o = &done.outcome;
+    (new, o.tokens_before, o.tokens_after, transforms, tokenizer, originals(py, o)?).into_pyobject(py)
 }
 
 /// Decodes every re-encoded block in `text`; what was left out stays left out.
@@ -194,6 +272,19 @@ fn count_tokens(py: Python<'_>, text: PyBackedStr, model: &str) -> usize {
     py.detach(|| counter.count(&text))
 }
 
+/// Counters of the memo of texts: `(hits, misses, bytes)`.
+#[pyfunction]
+fn memo_stats() -> (u64, u64, u64) {
+    let stats = crate::compress::memo_stats();
+    (stats.hits, stats.misses, stats.bytes)
+}
+
+/// Forgets all texts seen so far, for measurements.
+#[pyfunction]
+fn clear_memo() {
+    crate::compress::clear_memo();
+}
+
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = m.py();
@@ -202,6 +293,12 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("InvalidMessagesError", py.get_type::<InvalidMessagesError>())?;
     m.add("InvalidOptionError", py.get_type::<InvalidOptionError>())?;
     m.add_function(wrap_pyfunction!(compress_messages, m)?)?;
+    m.add_function(wrap_pyfunction!(compress_body, m)?)?;
     m.add_function(wrap_pyfunction!(expand, m)?)?;
+    m.add_function(wrap_pyfunction!(memo_stats, m)?)?;
+    m.add_function(wrap_pyfunction!(clear_memo, m)?)?;
+    // A panic of ours is caught at the boundary of a block and counted; its message may quote the
+    // text it stumbled over, which must not reach a log.
+    std::panic::set_hook(Box::new(|_| {}));
     m.add_function(wrap_pyfunction!(count_tokens, m)?)
 }

@@ -7,6 +7,7 @@
 
 from headroom._core import HeadroomError, InvalidMessagesError, InvalidOptionError, __version__
 from headroom.compression import (
+    Block,
     CompressConfig,
     CompressResult,
     Decision,
@@ -17,6 +18,7 @@ from headroom.compression import (
 )
 
 __all__ = [
+    "Block",
     "CompressConfig",
     "CompressResult",
     "Decision",

@@ -14,13 +14,43 @@ def compress_messages(
     min_tokens: int,
     model_limit: int,
     query: str | None,
+    max_threads: int,
+    retrieval: bool,
+    retrieval_key: bytes | None,
 ) -> tuple[
     list[tuple[int, tuple[str | int, ...], str]],
-    list[tuple[int, str, str, list[str], int, int]],
+    list[
+        tuple[
+            int,
+            str,
+            str,
+            list[str],
+            int,
+            int,
+            list[tuple[tuple[str | int, ...], tuple[int, int], str, str, int, int]],
+        ]
+    ],
     list[tuple[int, str, int, int, str]],
     int,
     int,
+    int,
+    int,
     tuple[str, bool],
+    list[tuple[str, int, str]],
 ]: ...
+def compress_body(
+    body: bytes,
+    model: str | None,
+    level: str,
+    target_ratio: float | None,
+    min_tokens: int,
+    model_limit: int,
+    query: str | None,
+    max_threads: int,
+    retrieval: bool,
+    retrieval_key: bytes | None,
+) -> tuple[bytes | None, int, int, list[str], tuple[str, bool], list[tuple[str, int, str]]]: ...
 def expand(text: str) -> str: ...
 def count_tokens(text: str, model: str) -> int: ...
+def memo_stats() -> tuple[int, int, int]: ...
+def clear_memo() -> None: ...

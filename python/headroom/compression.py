@@ -26,12 +26,43 @@ class CompressConfig:
             kind of content decide by itself.
         min_tokens: nothing is compressed while the messages up to a turn's end have fewer tokens.
         query: the question to compress for, in place of the one found in the messages.
+        max_threads: threads used for one request; 0 means as many as the machine has. Changes no byte.
+        retrieval: whoever reads the messages can call `headroom_retrieve`, so each message from which
+            something was left out carries one hash. What the hashes stand for is in
+            `CompressResult.originals`.
+        retrieval_key: a secret that keys the hashes; all who share a store must share it.
     """
 
     level: Level = "balanced"
     target_ratio: float | None = None
     min_tokens: int = 0
     query: str | None = None
+    max_threads: int = 0
+    retrieval: bool = False
+    retrieval_key: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One part of a text that was looked at.
+
+    Attributes:
+        path: where in the message the text stands.
+        start_byte: first byte of the part in the text's UTF-8.
+        end_byte: the byte after its last.
+        kind: what it was taken for; empty if for nothing, or if it is an instruction.
+        why: why it stays as it was; empty if it was compressed.
+        tokens_before: tokens before, if it was compressed.
+        tokens_after: tokens after, if it was compressed.
+    """
+
+    path: tuple[str | int, ...]
+    start_byte: int
+    end_byte: int
+    kind: str
+    why: str
+    tokens_before: int
+    tokens_after: int
 
 
 @dataclass(frozen=True)
@@ -45,6 +76,7 @@ class Decision:
         transforms: what was done, for example "log:select".
         tokens_before: tokens of the message before, in tokens of the model.
         tokens_after: tokens of the message after.
+        blocks: the parts of its texts that were looked at, in order.
     """
 
     message: int
@@ -53,6 +85,7 @@ class Decision:
     transforms: tuple[str, ...]
     tokens_before: int
     tokens_after: int
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,8 +119,13 @@ class CompressResult:
         transforms_applied: what was done, each once, in order of first use.
         decisions: one per message.
         omitted: everything that is not visible any more, in order.
+        over_limit: tokens by which the messages still exceed `model_limit`; 0 if they fit.
+        rewrites: how often older turns were squeezed further, over the whole conversation, so that it
+            fits `model_limit`. Each costs the provider's cached prefix once.
         tokenizer: name of the encoding that counted.
         tokens_exact: False where counts are estimates, because the model's tokenizer is not public.
+        original: the messages that were given, the same objects.
+        originals: for each hash in the messages, the text it stands for; what a store must hold.
     """
 
     messages: list[Any]
@@ -96,8 +134,22 @@ class CompressResult:
     transforms_applied: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     omitted: list[Omitted] = field(default_factory=list)
+    over_limit: int = 0
+    rewrites: int = 0
     tokenizer: str = ""
     tokens_exact: bool = True
+    original: Sequence[Any] = field(default=(), repr=False, compare=False)
+    originals: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def explain(self, color: bool = False) -> str:
+        """What was seen, kept and left out, and why, for a person to judge.
+
+        Args:
+            color: use ANSI colours: green for what stays, red for what was left out.
+        """
+        from headroom.explain import explain
+
+        return explain(self, color=color)
 
     @property
     def tokens_saved(self) -> int:
@@ -142,7 +194,8 @@ def compress(
         messages: OpenAI chat messages, Anthropic Messages or Responses input items. Never mutated.
         model: a model name as LiteLLM accepts it, for example "bedrock/claude-sonnet". Any name works;
             where the model's tokenizer is not public, counts are estimates and the result says so.
-        model_limit: context window of the model in tokens.
+        model_limit: tokens that the messages may take. Beyond it, older turns are squeezed further;
+            what the request needs besides (tools, the answer) is for the caller to subtract.
         config: options; `config_fields` are the same options as keywords, and win.
 
     Returns:
@@ -154,7 +207,7 @@ def compress(
         TypeError: an unknown option.
     """
     options = make_config(config, config_fields)
-    edits, decisions, omitted, before, after, (tokenizer, exact) = _core.compress_messages(
+    edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact), originals = _core.compress_messages(
         messages,
         model,
         options.level,
@@ -162,8 +215,14 @@ def compress(
         options.min_tokens,
         model_limit,
         options.query,
+        options.max_threads,
+        options.retrieval,
+        options.retrieval_key,
     )
-    made = [Decision(m, action, why, tuple(done), b, a) for m, action, why, done, b, a in decisions]
+    made = [
+        Decision(m, action, why, tuple(done), b, a, tuple(Block(path, *span, *rest) for path, span, *rest in blocks))
+        for m, action, why, done, b, a, blocks in decisions
+    ]
     return CompressResult(
         messages=_apply(messages, edits),
         tokens_before=before,
@@ -171,8 +230,58 @@ def compress(
         transforms_applied=list(dict.fromkeys(t for d in made for t in d.transforms)),
         decisions=made,
         omitted=[Omitted(*o) for o in omitted],
+        over_limit=over_limit,
+        rewrites=rewrites,
         tokenizer=tokenizer,
         tokens_exact=exact,
+        original=messages,
+        originals={hash_: text for hash_, _, text in originals},
+    )
+
+
+def compress_body(
+    body: bytes,
+    model: str | None = None,
+    model_limit: int = 200_000,
+    config: CompressConfig | None = None,
+    **config_fields: Any,
+) -> tuple[bytes | None, CompressResult]:
+    """Compresses the JSON body of a chat, messages or responses request, bytes in, bytes out.
+
+    Args:
+        body: the body, UTF-8. Every byte outside a changed string stays as it was.
+        model: the model that counts; `None` takes the body's own.
+        model_limit: context window of the model in tokens.
+        config: options; `config_fields` are the same options as keywords, and win.
+
+    Returns:
+        The new body, or `None` if nothing changed; and the figures. The result's `messages` and
+        `decisions` are empty: nothing of the body becomes a Python object.
+
+    Raises:
+        InvalidMessagesError: the body is not usable JSON, or names its messages twice.
+    """
+    options = make_config(config, config_fields)
+    new, before, after, transforms, (tokenizer, exact), originals = _core.compress_body(
+        body,
+        model,
+        options.level,
+        options.target_ratio,
+        options.min_tokens,
+        model_limit,
+        options.query,
+        options.max_threads,
+        options.retrieval,
+        options.retrieval_key,
+    )
+    return new, CompressResult(
+        messages=[],
+        tokens_before=before,
+        tokens_after=after,
+        transforms_applied=transforms,
+        tokenizer=tokenizer,
+        tokens_exact=exact,
+        originals={hash_: text for hash_, _, text in originals},
     )
 
 

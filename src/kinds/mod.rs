@@ -104,8 +104,15 @@ pub fn expand(text: &str) -> String {
     while let Some(block) = mark::find_headed(text, done) {
         out.push_str(&text[done..block.range.start]);
         let kind = ALL.iter().find(|kind| kind.name() == block.kind);
-        match kind.and_then(|kind| kind.expand(block.body, block.words)) {
-            Some(data) => out.push_str(&data),
+        // A header without words may only tell the extent of a block that was not re-encoded.
+        let data = kind.and_then(|kind| {
+            kind.expand(block.body, block.words).or_else(|| block.words.is_empty().then(|| block.body.to_owned()))
+        });
+        match data {
+            Some(data) => {
+                out.push_str(&data);
+                out.push_str(block.pointer);
+            }
             None => out.push_str(&text[block.range.clone()]),
         }
         done = block.range.end;

@@ -1,6 +1,8 @@
 //! What a text is scored against and how.
 
+pub mod bm25;
 pub mod query;
+pub mod question;
 pub mod terms;
 
 pub use query::Query;

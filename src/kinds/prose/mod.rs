@@ -1,22 +1,107 @@
-//! Prose and retrieved documents: passages, then sentences.
+//! Prose and retrieved documents: passages, then sentences, chosen by the question.
+//!
+//! Sentences stay byte for byte; a run that is left out has a mark in its place. Without a question that
+//! part of the text can answer nothing is left out: no sentence of a document is noise by itself.
+//! Everything here is linear but for sorting scores. Tokens are estimated, never counted: the choice
+//! does not depend on the vocabulary.
 
-use super::{Context, Kind};
-use crate::mark::Rendered;
+mod plan;
+pub mod rank;
+mod recognise;
+mod sentences;
+pub mod split;
+#[cfg(test)]
+mod tests;
+
+use super::{Context, Kind, Source};
+use crate::blocks::lines;
+use crate::mark::{self, Rendered};
+use crate::options::Level;
+use crate::score::question::{self, Question};
+use crate::score::terms;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Prose;
+
+/// A remark that has no look of a question is one if some passage covers this share of its words, and if
+/// it has so many terms.
+const MIN_COVERAGE_UNSURE: f64 = 0.6;
+const MIN_TERMS_UNSURE: usize = 3;
+/// A question of which no passage has more than this share is about something else.
+const MIN_COVERAGE: f64 = 0.15;
 
 impl Kind for Prose {
     fn name(&self) -> &'static str {
         "prose"
     }
 
-    fn recognise(&self, _text: &str) -> u8 {
-        0
+    fn recognise(&self, text: &str) -> u8 {
+        recognise::confidence(text)
     }
 
-    fn compress(&self, _text: &str, _cx: &Context<'_>) -> Option<Rendered> {
-        None
+    fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
+        if !cx.may_omit() {
+            return None;
+        }
+        let asked = question::question(&cx.query.question);
+        if asked.is_none() && cx.options.target_ratio.is_none() {
+            return None;
+        }
+        let document = split::split(text);
+        let words = asked.map_or("", |q| q.text);
+        let own = question::terms(words);
+        let call: Vec<String> = if asked.is_some() { call_terms(&cx.query.call) } else { Vec::new() };
+        let ranking = rank::rank(text, &document, words, &own, &call, &rank::Weights::default());
+        let tokens = plan::estimate(text);
+        let budget = match cx.options.target_ratio {
+            Some(ratio) => tokens * ratio,
+            None => {
+                if !is_answerable(asked?, own.len(), ranking.passage_coverage) {
+                    return None;
+                }
+                let is_aggressive = cx.options.level == Level::Aggressive;
+                plan::amount(tokens, ranking.passage_coverage, question::is_comparison(words), is_aggressive)?
+            }
+        };
+        let must = must_keep(text, &document, cx.source);
+        let keep = plan::choose(text, &document, &ranking.scores, &must, budget);
+        if keep.iter().all(|keep| *keep) {
+            return None;
+        }
+        Some(mark::render(text, plan::pieces(&document, &keep), vec!["prose:select"]))
     }
+}
+
+fn is_answerable(question: Question<'_>, term_count: usize, coverage: f64) -> bool {
+    if question.is_sure {
+        term_count > 0 && coverage >= MIN_COVERAGE
+    } else {
+        term_count >= MIN_TERMS_UNSURE && coverage >= MIN_COVERAGE_UNSURE
+    }
+}
+
+/// The terms of what the tool was asked: the values of its arguments, not their names.
+fn call_terms(call: &str) -> Vec<String> {
+    let arguments = call.split_once(' ').map_or("", |(_, rest)| rest);
+    let mut out: Vec<String> = Vec::new();
+    for part in arguments.split_inclusive([',', '{', '}', '\n']) {
+        let value = part.split_once("\":").map_or(part, |(_, value)| value);
+        out.extend(terms::terms(value));
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// In a user's message the first and last sentences may be said to the model: "… What is it called?"
+fn must_keep(text: &str, document: &split::Document, source: Source) -> Vec<bool> {
+    const EDGE: usize = 2;
+    let n = document.units.len();
+    let is_edge = |i: usize| i < EDGE || i + EDGE >= n;
+    (0..n)
+        .map(|i| {
+            source == Source::User && is_edge(i) && lines::is_remark(&text[document.units[i].range.clone()])
+        })
+        .collect()
 }

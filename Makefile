@@ -1,0 +1,67 @@
+# Everything a newcomer needs: `make demo` and `make test` set up what they use.
+# Caches stay inside the checkout, in ignored folders.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+WHEELS := target/wheels
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export LITELLM_LOCAL_MODEL_COST_MAP := True
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
+SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml pyproject.toml $(wildcard build.rs)
+
+.PHONY: help demo test test-rust test-python lint format bench build wheel clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: build ## compress four real inputs and show what came out
+	@$(BIN)/python examples/demo.py
+
+test: lint test-rust test-python ## all linters and all tests
+
+test-rust: ## tests of the core (needs no Python)
+	cargo test --quiet
+
+test-python: build ## tests of the package, against the built wheel
+	$(BIN)/python -m pytest
+
+lint: build ## formats, clippy, ruff, mypy, and the stub against the module
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+	cargo clippy --quiet --features python -- -D warnings
+	$(BIN)/ruff format --check python tests examples benches
+	$(BIN)/ruff check python tests examples benches
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest headroom._core
+
+format: build ## formats all code
+	cargo fmt
+	$(BIN)/ruff format python tests examples benches
+	$(BIN)/ruff check --fix python tests examples benches
+
+bench: build ## measures and writes a dated result file under benches/results
+	$(BIN)/python benches/run.py
+
+wheel: $(WHEELS)/.built ## builds the wheel (release profile)
+
+build: $(VENV)/.installed ## builds the wheel and installs it into .venv
+
+$(VENV)/.tools: requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+$(WHEELS)/.built: $(VENV)/.tools $(SOURCES)
+	rm -f $(WHEELS)/headroom_ai-*.whl
+	$(BIN)/maturin build --release --quiet --out $(WHEELS) --interpreter $(BIN)/python
+	@touch $@
+
+$(VENV)/.installed: $(WHEELS)/.built
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps $(WHEELS)/headroom_ai-*.whl
+	@touch $@
+
+clean: ## removes everything that was built
+	rm -rf target $(VENV) .cache dist

@@ -1,0 +1,262 @@
+//! What one line or paragraph of a user's message looks like, seen by itself: machine-made data, words
+//! said to the model, or plain text. Linear in the line; no line is looked at beyond [`MAX_LOOK_BYTES`].
+
+use std::ops::Range;
+
+/// Enough of a line to see what it is.
+const MAX_LOOK_BYTES: usize = 2_000;
+/// From this share of digits and twice the symbols among the visible characters a line is data: log
+/// lines, JSON, code and paths lie above 0.25, written text with the odd path or number below 0.15.
+const DATA_SHARE: f64 = 0.20;
+/// A longer run without a blank is no written word (base64, hashes, minified code), in characters.
+const MAX_WORD_CHARS: usize = 60;
+
+/// Lines of `range`, each with its newline.
+pub(crate) fn lines(text: &str, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut at = range.start;
+    std::iter::from_fn(move || {
+        let rest = text.as_bytes().get(at..range.end).filter(|rest| !rest.is_empty())?;
+        let end = memchr::memchr(b'\n', rest).map_or(range.end, |n| at + n + 1);
+        Some(std::mem::replace(&mut at, end)..end)
+    })
+}
+
+/// Paragraphs of `range`: runs of lines that are not blank.
+pub(crate) fn paragraphs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::new();
+    let mut open = false;
+    for line in lines(text, range) {
+        if text[line.clone()].trim().is_empty() {
+            open = false;
+        } else if let Some(last) = out.last_mut().filter(|_| open) {
+            last.end = line.end;
+        } else {
+            out.push(line);
+            open = true;
+        }
+    }
+    out
+}
+
+fn head(line: &str) -> &str {
+    let mut end = line.len().min(MAX_LOOK_BYTES);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    &line[..end]
+}
+
+/// Whether a line was written by a program: log lines, code, tables, diffs, dumps.
+pub(crate) fn is_data(line: &str) -> bool {
+    let line = head(line).trim_end();
+    let indent = line.len() - line.trim_start().len();
+    // Marks of headings, quotes and lists are no symbols.
+    let body = line[indent..].trim_start_matches(['#', '>', '*', '-', ' ']);
+    if body.is_empty() {
+        return false;
+    }
+    #[rustfmt::skip]
+    const STARTS: &[&str] = &[
+        "INFO", "WARN", "ERROR", "DEBUG", "TRACE", "FATAL", "CRITICAL", "NOTICE", "[INFO", "[WARN", "[ERROR",
+        "[DEBUG", "Traceback (", "File \"", "diff --git", "@@ -", "+++ ", "--- a/", "</", "<!", "<?", "<html",
+        "<div", "<table", "<tr", "<td", "<body", "<head", "npm ERR!", "error:", "warning:", "error[",
+        "goroutine ", "Caused by:", "PASSED", "FAILED",
+    ];
+    let is_frame = body.starts_with("at ") && body.ends_with(')');
+    if is_frame || STARTS.iter().any(|s| line[indent..].starts_with(s)) {
+        return true;
+    }
+    if body.ends_with([';', '{', '}']) && body.contains(['(', ')', '=', '{', '}', '<', '.']) {
+        return true;
+    }
+    let (mut seen, mut digits, mut symbols, mut word, mut longest, mut tabs) = (0_usize, 0, 0, 0, 0, 0);
+    let bytes = body.as_bytes();
+    for (i, c) in body.char_indices() {
+        if c.is_whitespace() {
+            tabs += usize::from(c == '\t');
+            word = 0;
+            continue;
+        }
+        seen += 1;
+        word += 1;
+        longest = longest.max(word);
+        // What follows a comma, colon or dot within a word makes it part of an identifier.
+        let inside = bytes.get(i + 1).is_some_and(|b| b.is_ascii_alphanumeric());
+        match c {
+            '0'..='9' => digits += 1,
+            ',' | ':' | ';' | '.' => symbols += usize::from(inside),
+            '\'' | '"' | '?' | '!' | '(' | ')' | '-' | '*' | '`' => {}
+            _ if c.is_ascii_punctuation() => symbols += 1,
+            _ => {}
+        }
+    }
+    if tabs >= 2 || (longest > MAX_WORD_CHARS && body.is_ascii()) {
+        return true;
+    }
+    let share = (digits + 2 * symbols) as f64 / seen as f64;
+    let timed = starts_with_time(body);
+    share >= if indent >= 2 || timed { DATA_SHARE / 2.0 } else { DATA_SHARE }
+}
+
+/// A date or a time of day within the first characters.
+fn starts_with_time(body: &str) -> bool {
+    let start = &body.as_bytes()[..body.len().min(32)];
+    start.windows(5).any(|w| {
+        let is = |i: usize| w[i].is_ascii_digit();
+        is(0) && is(1) && is(3) && is(4) && (w[2] == b':' || w[2] == b'-' || w[2] == b'/')
+    })
+}
+
+/// Labels that open words said to the model.
+#[rustfmt::skip]
+const INSTRUCTION_LABELS: &[&str] = &[
+    "question", "questions", "q", "query", "answer", "a", "task", "instruction", "instructions", "request",
+    "prompt", "user", "user question", "user query", "my question", "output", "output format", "format",
+    "response", "rules", "note", "requirements", "frage", "antwort", "aufgabe", "pregunta", "respuesta",
+    "réponse", "domanda", "pergunta", "问题", "回答", "質問", "回答", "질문", "вопрос", "ответ",
+];
+
+/// Labels that open a document.
+#[rustfmt::skip]
+const DOCUMENT_LABELS: &[&str] = &[
+    "context", "contexts", "document", "documents", "article", "text", "passage", "passages", "source", "sources",
+    "content", "background", "search results", "results", "retrieved documents", "retrieved passages", "excerpt",
+    "transcript", "paper", "report", "page", "webpage", "reference", "references", "evidence", "data", "log",
+    "logs", "kontext", "dokument", "contexto", "contexte", "文档", "上下文", "文脈",
+];
+
+/// The label of a line ("Question: …", "### Context", "**Answer:**"), in lower case.
+fn label(line: &str) -> Option<String> {
+    let line = line.trim();
+    let body = line.trim_start_matches(['#', '*', '_', '>', ' ', '[', '-', '=']);
+    let end = body.find([':', '：']).or_else(|| (body.len() < line.len()).then_some(body.len()))?;
+    let name = body[..end].trim_end_matches(['*', '_', ' ', ']', '#', '-', '=']);
+    (name.len() <= 40).then(|| name.to_lowercase())
+}
+
+/// Whether a line opens words said to the model by a label of its own.
+pub(crate) fn has_instruction_label(line: &str) -> bool {
+    label(line).is_some_and(|name| INSTRUCTION_LABELS.contains(&name.as_str()))
+}
+
+/// Whether a line is a label that announces a document ("Context:", "## Article"), alone on its line.
+pub(crate) fn is_document_label(line: &str) -> bool {
+    (line.trim_end().ends_with([':', '：', '*', '#', '=']) || line.trim_start().starts_with('#'))
+        && label(line).is_some_and(|name| DOCUMENT_LABELS.contains(&name.as_str()))
+}
+
+/// Words by which somebody speaks to the model (or of themselves).
+#[rustfmt::skip]
+const ADDRESS: &[&str] = &[
+    "you", "your", "yours", "you're", "please", "i", "i'm", "i've", "i'd", "i'll", "my", "me", "we", "we're",
+    "our", "let's", "don't", "bitte", "ich", "mein", "meine", "merci", "veuillez", "por", "favor", "пожалуйста",
+];
+
+/// Verbs that begin a request, and other first words of one.
+#[rustfmt::skip]
+const REQUEST_STARTS: &[&str] = &[
+    "add", "analyse", "analyze", "answer", "are", "based", "build", "can", "change", "check", "classify",
+    "compare", "consider", "convert", "could", "count", "create", "debug", "describe", "determine", "did", "do",
+    "does", "explain", "extract", "figure", "find", "fix", "follow", "format", "generate", "give", "given",
+    "help", "here", "how", "identify", "if", "implement", "improve", "is", "list", "look", "make", "now", "only",
+    "output", "provide", "quote", "read", "refactor", "remember", "reply", "respond", "return", "review",
+    "rewrite", "should", "show", "suggest", "summarise", "summarize", "tell", "then", "think", "translate", "try",
+    "update", "use", "using", "was", "were", "what", "what's", "when", "where", "which", "who", "who's", "whose",
+    "why", "will", "would", "write",
+];
+
+/// How many of the words of `text` address the model, of how many words.
+pub(crate) fn address(text: &str) -> (usize, usize) {
+    let (mut cues, mut words) = (0, 0);
+    for word in text.split_whitespace() {
+        words += 1;
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        // The longest cue has a dozen bytes; most words need no lower-casing.
+        if (1..=14).contains(&word.len()) && ADDRESS.contains(&word.to_lowercase().replace('’', "'").as_str())
+        {
+            cues += 1;
+        } else if !word.is_ascii() {
+            // Scripts without spaces: each is a pronoun or a request by itself.
+            cues += ["请", "你", "您", "ください", "あなた", "주세요"]
+                .iter()
+                .filter(|cue| word.contains(**cue))
+                .count();
+            words += word.chars().count() / 8;
+        }
+    }
+    (cues, words)
+}
+
+/// A longer paragraph is not a mere remark, in bytes.
+pub(super) const MAX_REMARK_BYTES: usize = 600;
+
+/// Whether a short paragraph or line is said to the model: a question, a request, a label, an
+/// announcement of what follows.
+pub(crate) fn is_remark(text: &str) -> bool {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MAX_REMARK_BYTES {
+        return false;
+    }
+    if text.ends_with(['?', '？', ':', '：']) || has_instruction_label(text) || is_document_label(text) {
+        return true;
+    }
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let first = first.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'').to_lowercase();
+    REQUEST_STARTS.binary_search(&first.as_str()).is_ok() || text.contains("? ") || address(text).0 > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_starts_are_sorted() {
+        assert!(REQUEST_STARTS.windows(2).all(|w| w[0] < w[1]));
+    }
+
+    #[test]
+    fn data_lines() {
+        for line in [
+            "2015-07-29 17:41:44,747 - INFO  [QuorumPeer] - Notification time out: 3200",
+            "Jun 14 15:16:01 combo sshd(pam_unix)[19939]: authentication failure; logname= uid=0",
+            "    at java.lang.Thread.run(Thread.java:745)",
+            "  File \"/testbed/a.py\", line 84, in _execute",
+            "id,name,price,stock",
+            "| id | name | price |",
+            "        return foo(bar, baz);",
+            "{\"a\": 1},",
+            "-rw-r--r--  1 root root  2200 Oct 24  2024 tox.ini",
+            "name\tprice\tstock",
+        ] {
+            assert!(is_data(line), "{line}");
+        }
+        for line in [
+            "The Rhine thawed about 13,000 BP, and by 9000 BP Europe was fully forested.",
+            "I created a matrix by M.T * M under an assumption that M is orthogonal.",
+            "- Use the function `parse` in the module, not the old one",
+            "Why does the server stop answering after a restart on Monday?",
+            "你好，请问这个城市的人口是多少？",
+            "",
+        ] {
+            assert!(!is_data(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn remarks() {
+        for text in [
+            "Question: who wrote it\nAnswer:",
+            "What is the price?",
+            "Here is the log:",
+            "Summarize the failures in one sentence.",
+            "Please be brief.",
+            "## Question",
+            "**Context:**",
+        ] {
+            assert!(is_remark(text), "{text}");
+        }
+        for text in ["The Rhine", "It was the second busiest airport of the country.", ""] {
+            assert!(!is_remark(text), "{text}");
+        }
+    }
+}

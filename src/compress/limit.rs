@@ -1,0 +1,287 @@
+//! What each text becomes within its conversation: back-references to earlier outputs, and further
+//! squeezing of older turns where the conversation would not fit the model's window.
+//!
+//! Squeezing is replayed from the first message on every request, so it is a pure function of the
+//! prefix. When the messages up to a turn's end exceed `model_limit`, older texts are squeezed, oldest
+//! first, until [`ROOM`] of the limit is free again; history is rewritten no more often than the
+//! conversation grows by that much. In between only the newest texts, which no provider has cached
+//! yet, are squeezed. Instructions and the model's own words stay. Cost: one linear pass per rewrite.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::echo::Echoes;
+use super::text::{self, Block, Done};
+use super::turns;
+use crate::kinds::Source;
+use crate::mark::{self, Unit};
+use crate::options::{Level, Options};
+use crate::request::Message;
+use crate::select;
+use crate::tokens::Counter;
+
+/// Share of the limit that a rewrite frees, and by which the conversation must grow before the next
+/// (a denominator: 1/4). A rewrite costs the provider's whole cached prefix once.
+const ROOM: usize = 4;
+/// Share of an older text that the first stage of squeezing aims at.
+const SQUEEZED_RATIO: f64 = 0.25;
+/// Share of the limit that the ends of a text may take together (a denominator: 1/8).
+const ENDS: usize = 8;
+/// Bytes a token has at least, on average, in what programs print (measured: 2.2 for hexadecimal, 4 for
+/// prose); used to turn a budget into bytes without counting.
+const MIN_BYTES_PER_TOKEN: usize = 2;
+/// The label of a text that was left out as a whole.
+const LEFT_OUT: &str = "left out to fit the model's limit";
+
+/// How far a text is squeezed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Stage {
+    /// As its own turn left it.
+    None,
+    /// Compressed at level aggressive to [`SQUEEZED_RATIO`].
+    Tight,
+    /// Its first and last lines, within [`ENDS`] of the limit.
+    Ends,
+    /// One mark in its place.
+    Gone,
+}
+
+/// What the pass works on.
+pub(super) struct Ground<'g> {
+    pub(super) messages: &'g [Message<'g>],
+    pub(super) counts: &'g [usize],
+    /// (message, text) of every text that may be compressed, in order.
+    pub(super) jobs: &'g [(usize, usize)],
+    pub(super) options: &'g Options,
+    pub(super) counter: &'g Counter,
+}
+
+/// The final results, one per job.
+pub(super) struct Settled {
+    pub(super) results: Vec<Arc<Done>>,
+    pub(super) over_limit: usize,
+    pub(super) rewrites: usize,
+}
+
+/// Squeezing over the replayed conversation so far.
+struct Epochs {
+    stages: Vec<Stage>,
+    /// Tokens of the conversation right after the last rewrite; `None` before the first.
+    rewritten_at: Option<usize>,
+    rewrites: usize,
+}
+
+impl Ground<'_> {
+    /// Replays the conversation. `compress` gives a text's result under other options.
+    pub(super) fn settle(
+        &self,
+        base: Vec<Arc<Done>>,
+        compress: impl Fn((usize, usize), &Options) -> Arc<Done>,
+    ) -> Settled {
+        let tight =
+            Options { level: Level::Aggressive, target_ratio: Some(SQUEEZED_RATIO), ..self.options.clone() };
+        let may_squeeze =
+            self.options.may_omit() && !self.jobs.iter().any(|job| self.text(*job).contains(LEFT_OUT));
+        let mut squeezed: HashMap<(usize, Stage), Arc<Done>> = HashMap::new();
+        let mut form = |job: usize, stage: Stage| -> Arc<Done> {
+            match stage {
+                Stage::None => base[job].clone(),
+                _ => squeezed
+                    .entry((job, stage))
+                    .or_insert_with(|| match stage {
+                        Stage::Ends => self.ends(self.jobs[job], &base[job], self.options.model_limit / ENDS),
+                        Stage::Gone => self.ends(self.jobs[job], &base[job], 0),
+                        _ => smaller(compress(self.jobs[job], &tight), &base[job]),
+                    })
+                    .clone(),
+            }
+        };
+        let mut epochs =
+            Epochs { stages: vec![Stage::None; self.jobs.len()], rewritten_at: None, rewrites: 0 };
+        loop {
+            let (results, over_limit, again) = self.replay(&mut epochs, may_squeeze, &mut form);
+            if !again {
+                return Settled { results, over_limit, rewrites: epochs.rewrites };
+            }
+        }
+    }
+
+    fn text(&self, (i, t): (usize, usize)) -> &str {
+        self.messages[i].texts[t].text
+    }
+
+    /// One pass over the turns. Stops early, asking for another, when stages were raised.
+    fn replay(
+        &self,
+        epochs: &mut Epochs,
+        may_squeeze: bool,
+        form: &mut impl FnMut(usize, Stage) -> Arc<Done>,
+    ) -> (Vec<Arc<Done>>, usize, bool) {
+        let limit = self.options.model_limit;
+        let mut echoes = Echoes::default();
+        let mut results: Vec<Arc<Done>> = Vec::with_capacity(self.jobs.len());
+        let (mut total, mut over) = (0, 0);
+        for turn in turns::turns(self.messages) {
+            let first_job = results.len();
+            // The model's own item comes after the request that this turn's end stands for.
+            let own = |i: &usize| self.messages[*i].is_models;
+            let theirs: usize = turn.clone().filter(|i| !own(i)).map(|i| self.counts[i]).sum();
+            let mut after = total + theirs;
+            while self.jobs.get(results.len()).is_some_and(|(i, _)| turn.contains(i)) {
+                let done = self.echo(results.len(), epochs, &mut echoes, form);
+                after -= done.saved.min(after);
+                results.push(done);
+            }
+            if after > limit && may_squeeze && self.squeeze(epochs, &results, first_job, after, form) {
+                return (results, 0, true);
+            }
+            over = after.saturating_sub(limit);
+            total = after + turn.clone().filter(own).map(|i| self.counts[i]).sum::<usize>();
+        }
+        (results, over, false)
+    }
+
+    /// Raises stages so that the conversation, `total` tokens at the end of this turn, fits again.
+    /// Returns whether anything was raised.
+    fn squeeze(
+        &self,
+        epochs: &mut Epochs,
+        results: &[Arc<Done>],
+        first_job: usize,
+        total: usize,
+        form: &mut impl FnMut(usize, Stage) -> Arc<Done>,
+    ) -> bool {
+        let limit = self.options.model_limit;
+        let room = limit / ROOM;
+        let may_rewrite = epochs.rewritten_at.is_none_or(|at| total >= at + room);
+        let mut left = total;
+        let mut raise = |epochs: &mut Epochs, jobs: std::ops::Range<usize>, stage: Stage, goal: usize| {
+            let mut raised = false;
+            for job in jobs {
+                if left <= goal {
+                    break;
+                }
+                let is_users =
+                    self.messages[self.jobs[job].0].texts[self.jobs[job].1].source != Source::ToolOutput;
+                if epochs.stages[job] >= stage || (is_users && stage > Stage::Tight) {
+                    continue;
+                }
+                let gain = form(job, stage).saved.saturating_sub(results[job].saved);
+                if gain > 0 {
+                    epochs.stages[job] = stage;
+                    left -= gain.min(left);
+                    raised = true;
+                }
+            }
+            raised
+        };
+        let mut history = false;
+        if may_rewrite {
+            history |= raise(epochs, 0..first_job, Stage::Tight, limit - room);
+            history |= raise(epochs, 0..first_job, Stage::Gone, limit - room);
+        }
+        let mut raised = history;
+        raised |= raise(epochs, first_job..results.len(), Stage::Tight, limit);
+        raised |= raise(epochs, first_job..results.len(), Stage::Ends, limit);
+        raised |= raise(epochs, first_job..results.len(), Stage::Gone, limit);
+        if history {
+            epochs.rewrites += 1;
+            epochs.rewritten_at = Some(left);
+        }
+        raised
+    }
+
+    /// The result of a job in its place: a back-reference if that saves more. Registers what is visible.
+    fn echo<'e>(
+        &'e self,
+        job: usize,
+        epochs: &Epochs,
+        echoes: &mut Echoes<'e>,
+        form: &mut impl FnMut(usize, Stage) -> Arc<Done>,
+    ) -> Arc<Done> {
+        let (i, t) = self.jobs[job];
+        let text = &self.messages[i].texts[t];
+        let mut result = form(job, epochs.stages[job]);
+        if text.source != Source::ToolOutput || !self.options.may_omit() {
+            return result;
+        }
+        // JSON has no lines of its own: how it is broken into lines is white space, and goes.
+        let by_line = !result.blocks.iter().any(|b| b.kind == "json");
+        let visible = result.new.as_ref().map_or(text.text, |(new, _)| new.as_str());
+        let is_ours = result.new.is_none() && mark::is_marked(text.text);
+        let found = (!is_ours && epochs.stages[job] == Stage::None)
+            .then(|| echoes.whole(text.text, visible).or_else(|| echoes.lines(text.text).filter(|_| by_line)))
+            .flatten();
+        if let Some(mut echo) = found {
+            let before = text::count(self.counter, text.text);
+            let mut after = self.counter.count(&echo.text);
+            // What is left of it may still be written shorter (numbered lines, say).
+            if let [block] = &*result.blocks
+                && let Some((shorter, tokens)) = text::encode(block.kind, &echo.text, self.counter, self.options)
+            {
+                (echo.text, after) = (shorter, tokens);
+            }
+            if before.saturating_sub(after) > result.saved {
+                result = Arc::new(Done {
+                    new: Some((echo.text, echo.omissions)),
+                    kinds: vec!["echo"],
+                    blocks: vec![whole_block("echo", text.text, before, after)],
+                    transforms: echo.transforms,
+                    saved: before - after,
+                    ..Done::default()
+                });
+            }
+        }
+        let visible = match &result.new {
+            Some((new, _)) => new.clone().into(),
+            None => text.text.into(),
+        };
+        echoes.push(visible, by_line);
+        result
+    }
+
+    /// The first and last lines of a tool output within `tokens`, and one mark for the rest.
+    fn ends(&self, job: (usize, usize), base: &Arc<Done>, tokens: usize) -> Arc<Done> {
+        let source = self.text(job);
+        if mark::is_marked(source) {
+            return base.clone();
+        }
+        let lines = select::lines(source);
+        let mut keep = vec![false; lines.len()];
+        let budget = tokens * MIN_BYTES_PER_TOKEN / 2;
+        let within = |keep: &mut Vec<bool>, order: &mut dyn Iterator<Item = usize>| {
+            let mut left = budget;
+            for i in order {
+                let Some(rest) = left.checked_sub(lines[i].len()) else { break };
+                left = rest;
+                keep[i] = true;
+            }
+        };
+        within(&mut keep, &mut (0..lines.len()));
+        within(&mut keep, &mut (0..lines.len()).rev());
+        let pieces = select::pieces(&lines, &keep, Unit::Line, |_| Some(LEFT_OUT.to_owned()));
+        let rendered = mark::render(source, pieces, vec!["limit"]);
+        let (before, after) = (text::count(self.counter, source), self.counter.count(&rendered.text));
+        smaller(
+            Arc::new(Done {
+                new: Some((rendered.text, rendered.omissions)),
+                kinds: vec!["limit"],
+                blocks: vec![whole_block("limit", source, before, after)],
+                transforms: rendered.transforms,
+                saved: before.saturating_sub(after),
+                ..Done::default()
+            }),
+            base,
+        )
+    }
+}
+
+/// What is said of a text that was taken as a whole.
+fn whole_block(kind: &'static str, text: &str, tokens_before: usize, tokens_after: usize) -> Block {
+    Block { range: 0..text.len(), kind, why: "", tokens_before, tokens_after }
+}
+
+/// The result that saves more.
+fn smaller(a: Arc<Done>, b: &Arc<Done>) -> Arc<Done> {
+    if a.saved > b.saved { a } else { b.clone() }
+}

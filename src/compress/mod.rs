@@ -1,0 +1,197 @@
+//! The flow: a request goes in, edits and decisions come out.
+//!
+//! Prefix stability: the edit of a message depends on the messages up to the end of its own turn, the
+//! model and the options, and on nothing else. Cost: linear in the request.
+
+mod echo;
+mod limit;
+mod parallel;
+mod pointer;
+mod text;
+mod turns;
+
+use crate::error::Error;
+use crate::mark::Omission;
+use crate::options::Options;
+use crate::request::read::{self, Message};
+use crate::request::value::StringId;
+use crate::request::{Request, Step};
+use crate::tokens::Counter;
+
+use text::{Job, MIN_TEXT_BYTES};
+
+pub use text::{Block, clear_memo, memo_stats};
+
+/// One changed string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Index of the message.
+    pub message: usize,
+    /// Where in the message the string stands.
+    pub path: Vec<Step>,
+    /// Its id in the request's table of strings.
+    pub id: StringId,
+    /// What stands there from now on.
+    pub text: String,
+}
+
+/// Units that are not visible any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Omitted {
+    /// Index of the message.
+    pub message: usize,
+    /// Id of the string in the request's table.
+    pub id: StringId,
+    /// What was left out; its range counts bytes of that string.
+    pub omission: Omission,
+}
+
+/// What was done to one message and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decision {
+    /// Index of the message.
+    pub message: usize,
+    /// "compressed" or "kept".
+    pub action: &'static str,
+    /// Why it was kept, or which kinds were compressed.
+    pub reason: String,
+    /// What was done, for example "log:select".
+    pub transforms: Vec<&'static str>,
+    /// Tokens of the message before.
+    pub tokens_before: usize,
+    /// Tokens of the message after.
+    pub tokens_after: usize,
+    /// The parts of its texts that were looked at, in order, each with the place of its text.
+    pub blocks: Vec<(Vec<Step>, Block)>,
+}
+
+/// The original of a message that carries a hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// The hash: 24 lower-case hexadecimal digits.
+    pub hash: String,
+    /// Index of the message.
+    pub message: usize,
+    /// The message's changed texts as they were, joined by newlines.
+    pub text: String,
+}
+
+/// The result for a whole request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Changed strings, in order of position.
+    pub edits: Vec<Edit>,
+    /// One per message.
+    pub decisions: Vec<Decision>,
+    /// Everything left out, in order of position.
+    pub omitted: Vec<Omitted>,
+    /// Tokens of all messages before.
+    pub tokens_before: usize,
+    /// Tokens of all messages after.
+    pub tokens_after: usize,
+    /// What a store must hold so that the hashes in the messages can be redeemed.
+    pub originals: Vec<Original>,
+    /// Tokens by which the messages still exceed `model_limit`; 0 if they fit.
+    pub over_limit: usize,
+    /// How often older turns were squeezed further to fit `model_limit`, over the whole conversation.
+    pub rewrites: usize,
+}
+
+/// Compresses a request. Fails only on unusable options; odd messages are left alone and noted.
+pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -> Result<Outcome, Error> {
+    options.validate()?;
+    let counter = Counter::for_model(model);
+    let messages = read::read(request);
+    let counts = parallel::map(
+        &messages,
+        options.max_threads,
+        |m| weight(request, m),
+        |_, m| count_message(request, m, &counter),
+    );
+    let seen = turns::tokens_to_turn_end(&messages, &counts);
+    let questions = turns::Questions::new(&messages, options);
+
+    let mut jobs = Vec::new();
+    for (i, message) in messages.iter().enumerate().filter(|(i, _)| seen[*i] >= options.min_tokens) {
+        jobs.extend(
+            (0..message.texts.len())
+                .filter(|t| message.texts[*t].text.len() >= MIN_TEXT_BYTES)
+                .map(|t| (i, t)),
+        );
+    }
+    let size = |(i, t): &(usize, usize)| messages[*i].texts[*t].text.len();
+    let results = parallel::map(&jobs, options.max_threads, size, |_, (i, t)| {
+        let text = &messages[*i].texts[*t];
+        let question = questions.question(&messages, *i, text.source);
+        let (call, source) = (text.call.as_ref(), text.source);
+        let job = Job { text: text.text, source, call, question: &question, options, counter: &counter };
+        job.run(|| questions.segments(*i, *t, text))
+    });
+
+    let ground =
+        limit::Ground { messages: &messages, counts: &counts, jobs: &jobs, options, counter: &counter };
+    let settled = ground.settle(results, |(i, t), options| {
+        let text = &messages[i].texts[t];
+        let question = questions.question(&messages, i, text.source);
+        let (call, source) = (text.call.as_ref(), text.source);
+        let job = Job { text: text.text, source, call, question: &question, options, counter: &counter };
+        job.run(|| questions.segments(i, t, text))
+    });
+    let results = settled.results;
+
+    let mut out =
+        Outcome { over_limit: settled.over_limit, rewrites: settled.rewrites, ..Outcome::default() };
+    let mut done = jobs.iter().zip(&results).peekable();
+    let pointers = pointer::Pointers { retrieval: &options.retrieval, counter: &counter };
+    for (i, message) in messages.iter().enumerate() {
+        let before = counts[i];
+        let mut decision =
+            Decision { message: i, tokens_before: before, tokens_after: before, ..Decision::default() };
+        let mut why = match message.odd {
+            None if message.is_models => Some("the model's own words"),
+            None if seen[i] < options.min_tokens => Some("below min_tokens"),
+            odd => odd,
+        };
+        let mut kinds: Vec<&str> = Vec::new();
+        while let Some(((_, t), result)) = done.next_if(|((j, _), _)| *j == i) {
+            let text = &message.texts[*t];
+            decision.blocks.extend(result.blocks.iter().map(|b| (text.path.clone(), b.clone())));
+            let Some((new, omissions)) = &result.new else {
+                why.get_or_insert(result.why);
+                continue;
+            };
+            out.edits.push(Edit { message: i, path: text.path.clone(), id: text.id, text: new.clone() });
+            let omitted = |o: &Omission| Omitted { message: i, id: text.id, omission: o.clone() };
+            out.omitted.extend(omissions.iter().map(omitted));
+            decision.tokens_after -= result.saved.min(decision.tokens_after);
+            decision.transforms.extend(&result.transforms);
+            kinds.extend(result.kinds.iter().filter(|k| !kinds.contains(k)).copied().collect::<Vec<_>>());
+        }
+        let saved = before - decision.tokens_after;
+        if let Some((original, cost)) = pointers.add(request, i, saved, &mut out) {
+            decision.tokens_after += cost;
+            out.originals.push(original);
+        }
+        decision.action = if kinds.is_empty() { "kept" } else { "compressed" };
+        decision.reason =
+            if kinds.is_empty() { why.unwrap_or("nothing to compress").to_owned() } else { kinds.join(", ") };
+        out.tokens_before += before;
+        out.tokens_after += decision.tokens_after;
+        out.decisions.push(decision);
+    }
+    Ok(out)
+}
+
+/// Bytes of a message that are counted.
+fn weight(request: &Request<'_>, message: &Message<'_>) -> usize {
+    let texts: usize = message.texts.iter().map(|t| t.text.len()).sum();
+    let others: usize = message.other.iter().map(|id| request.str(*id).len()).sum();
+    texts + others + message.flattened.iter().map(String::len).sum::<usize>()
+}
+
+fn count_message(request: &Request<'_>, message: &Message<'_>, counter: &Counter) -> usize {
+    let texts = message.texts.iter().map(|t| t.text);
+    let others = message.other.iter().map(|id| request.str(*id));
+    let flattened = message.flattened.iter().map(String::as_str);
+    texts.chain(others).chain(flattened).map(|s| text::count(counter, s)).sum()
+}

@@ -1,0 +1,241 @@
+//! One text: split into blocks, each given to its kind, accepted only if it gets shorter.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+use crate::blocks::Segment;
+use crate::kinds::{self, Context, Source};
+use crate::mark::{self, Omission, Rendered};
+use crate::memo::{self, Memo};
+use crate::options::{Level, Options};
+use crate::request::ToolCall;
+use crate::score::Query;
+use crate::tokens::Counter;
+
+/// Shorter texts are not worth a mark, in bytes.
+pub(super) const MIN_TEXT_BYTES: usize = 200;
+
+/// The result for one text: a pure function of the fields of [`Job`].
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// The new text and what is missing in it; `None` if it stays as it was.
+    pub(super) new: Option<(String, Vec<Omission>)>,
+    /// What each part of the text was taken for and what became of it.
+    pub(super) blocks: Vec<Block>,
+    /// Names of the kinds that were compressed.
+    pub(super) kinds: Vec<&'static str>,
+    /// What was done.
+    pub(super) transforms: Vec<&'static str>,
+    /// Tokens saved.
+    pub(super) saved: usize,
+    /// Why it stays as it was, if it does.
+    pub(super) why: &'static str,
+}
+
+/// One part of a text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Block {
+    /// Bytes of the text.
+    pub range: Range<usize>,
+    /// The kind it was taken for; empty if none, or if it is an instruction.
+    pub kind: &'static str,
+    /// Why it stays as it was; empty if it was compressed.
+    pub why: &'static str,
+    /// Tokens before, if it was compressed.
+    pub tokens_before: usize,
+    /// Tokens after, if it was compressed.
+    pub tokens_after: usize,
+}
+
+/// All that the output of a text depends on.
+pub(super) struct Job<'j> {
+    pub(super) text: &'j str,
+    pub(super) source: Source,
+    pub(super) call: Option<&'j ToolCall>,
+    pub(super) question: &'j str,
+    pub(super) options: &'j Options,
+    pub(super) counter: &'j Counter,
+}
+
+/// Results of this process. Only a cache: every entry can be computed again from its key's parts.
+fn memo() -> &'static Memo<Done> {
+    static MEMO: OnceLock<Memo<Done>> = OnceLock::new();
+    MEMO.get_or_init(|| Memo::new(memo::MAX_BYTES))
+}
+
+/// Counters of the memo of texts.
+pub fn memo_stats() -> memo::Stats {
+    memo().stats()
+}
+
+/// Token counts of this process's texts.
+fn counts() -> &'static Memo<usize> {
+    static COUNTS: OnceLock<Memo<usize>> = OnceLock::new();
+    COUNTS.get_or_init(|| Memo::new(memo::MAX_BYTES / 16))
+}
+
+/// Forgets all texts seen so far and their counts, for measurements.
+pub fn clear_memo() {
+    memo().clear();
+    counts().clear();
+}
+
+/// Texts below this many bytes are counted faster than they are looked up.
+const MIN_MEMO_BYTES: usize = 512;
+
+/// Tokens of `text`, remembered.
+pub(super) fn count(counter: &Counter, text: &str) -> usize {
+    if text.len() < MIN_MEMO_BYTES {
+        return counter.count(text);
+    }
+    let counts = counts();
+    let key = memo::key(&[text.as_bytes(), counter.encoding().as_bytes()]);
+    if let Some(count) = counts.get(key) {
+        return *count;
+    }
+    let count = counter.count(text);
+    counts.insert(key, Arc::new(count), size_of::<usize>());
+    count
+}
+
+impl Job<'_> {
+    /// The result, from the memo or anew. `segments` is asked for only if it must be computed.
+    pub(super) fn run(&self, segments: impl FnOnce() -> Vec<Segment>) -> Arc<Done> {
+        let key = self.key();
+        if let Some(done) = memo().get(key) {
+            return done;
+        }
+        let done = Arc::new(self.compute(&segments()));
+        let bytes =
+            done.new.as_ref().map_or(0, |(text, gone)| text.len() + gone.len() * size_of::<Omission>());
+        memo().insert(key, done.clone(), bytes);
+        done
+    }
+
+    fn key(&self) -> memo::Key {
+        let Options {
+            level,
+            target_ratio,
+            min_tokens: _,
+            model_limit: _,
+            query: _,
+            max_threads: _,
+            retrieval: _,
+        } = self.options;
+        let ratio = target_ratio.unwrap_or(0.0).to_bits().to_le_bytes();
+        let (name, arguments, beside) =
+            self.call.map_or(("", "", ""), |c| (c.name.as_str(), c.arguments.as_str(), c.beside.as_str()));
+        memo::key(&[
+            self.text.as_bytes(),
+            self.question.as_bytes(),
+            name.as_bytes(),
+            arguments.as_bytes(),
+            beside.as_bytes(),
+            &ratio,
+            &[*level as u8, self.source as u8, u8::from(self.call.is_some())],
+            self.counter.encoding().as_bytes(),
+        ])
+    }
+
+    fn compute(&self, segments: &[Segment]) -> Done {
+        let mut done = Done { why: "nothing to compress", ..Done::default() };
+        if mark::is_marked(self.text) {
+            done.why = "already compressed";
+            return done;
+        }
+        let call = self.call.map(|c| format!("{} {}\n{}", c.name, c.arguments, c.beside)).unwrap_or_default();
+        let query = Query::new(self.question, &call);
+        let mut new = String::with_capacity(self.text.len() / 2);
+        let mut omissions = Vec::new();
+        for segment in segments {
+            let part = &self.text[segment.range.clone()];
+            let mut block = Block { range: segment.range.clone(), ..Block::default() };
+            let compressed =
+                if segment.is_payload { self.block(part, &query, &mut block) } else { Err("instruction") };
+            match compressed {
+                Ok(rendered) => {
+                    new.push_str(&rendered.text);
+                    omissions.extend(rendered.omissions.into_iter().map(|o| shift(o, segment.range.start)));
+                    done.transforms.extend(rendered.transforms);
+                    done.saved += block.tokens_before - block.tokens_after;
+                    if !done.kinds.contains(&block.kind) {
+                        done.kinds.push(block.kind);
+                    }
+                }
+                Err(why) => {
+                    block.why = why;
+                    if segment.is_payload {
+                        done.why = why;
+                    }
+                    new.push_str(part);
+                }
+            }
+            done.blocks.push(block);
+        }
+        if !done.kinds.is_empty() {
+            done.new = Some((new, omissions));
+        }
+        done
+    }
+
+    fn block(&self, part: &str, query: &Query, block: &mut Block) -> Result<Rendered, &'static str> {
+        let cx = Context {
+            tokens: self.counter,
+            query,
+            options: self.options,
+            tool: self.call,
+            source: self.source,
+        };
+        // A panic is a bug of ours; it costs this block its compression and nothing else.
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            let kind = kinds::recognise(part).ok_or("kind not recognised")?;
+            block.kind = kind.name();
+            kind.compress(part, &cx).ok_or("nothing to gain")
+        }));
+        let mut rendered = attempt.unwrap_or(Err("internal error"))?;
+        if part.ends_with('\n') && !rendered.text.ends_with('\n') {
+            rendered.text.push('\n');
+        }
+        // Inside a user's message the extent of a compressed block must be known, so that the
+        // instructions around it read the same when the message is seen again.
+        let words = rendered.header.take().or_else(|| (self.source == Source::User).then(String::new));
+        if let Some(words) = words {
+            let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
+            mark::write_header(&mut headed, block.kind, &rendered.text, &words);
+            headed.push_str(&rendered.text);
+            rendered.text = headed;
+        }
+        let (before, after) = (self.counter.count(part), self.counter.count(&rendered.text));
+        if after >= before {
+            return Err("would not get shorter");
+        }
+        (block.tokens_before, block.tokens_after) = (before, after);
+        Ok(rendered)
+    }
+}
+
+/// `text` re-encoded without loss by the kind of that name, if that decodes exactly and is shorter; and
+/// its tokens. For texts with marks of ours in them, which [`Job::run`] would leave alone.
+pub(super) fn encode(kind: &str, text: &str, counter: &Counter, options: &Options) -> Option<(String, usize)> {
+    let kind = kinds::ALL.iter().find(|k| k.name() == kind)?;
+    let options = Options { level: Level::Lossless, ..options.clone() };
+    let query = Query::default();
+    let cx =
+        Context { tokens: counter, query: &query, options: &options, tool: None, source: Source::ToolOutput };
+    let rendered = catch_unwind(AssertUnwindSafe(|| kind.compress(text, &cx))).ok()??;
+    let words = rendered.header?;
+    if !rendered.omissions.is_empty() || kind.expand(&rendered.text, &words)? != text {
+        return None;
+    }
+    let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
+    mark::write_header(&mut headed, kind.name(), &rendered.text, &words);
+    headed.push_str(&rendered.text);
+    let tokens = counter.count(&headed);
+    (tokens < counter.count(text)).then_some((headed, tokens))
+}
+
+fn shift(omission: Omission, by: usize) -> Omission {
+    let Range { start, end } = omission.range;
+    Omission { range: start + by..end + by, ..omission }
+}

@@ -1,0 +1,176 @@
+//! Whether a text is a log. Looks at a bounded sample of lines.
+
+use super::testrun::{self, Role};
+use super::{diagnostic, severity, template, timestamp, trace};
+
+/// Lines looked at: from the start, the middle and the end.
+const SAMPLE: usize = 60;
+/// Bytes looked at in each of the three places.
+const SAMPLE_BYTES: usize = 16 * 1024;
+
+/// Confidence that `text` is a log, 0 to 100.
+pub(super) fn confidence(text: &str) -> u8 {
+    let lines = sample(text);
+    let filled: Vec<&str> = lines.iter().copied().filter(|l| !l.trim().is_empty()).collect();
+    if filled.len() < 3 {
+        return 0;
+    }
+    let n = filled.len() as f64;
+    let share = |count: usize| count as f64 / n;
+    if share(filled.iter().filter(|l| diagnostic::split(l) > 0).count()) >= 0.5 {
+        return 90;
+    }
+    if share(filled.iter().filter(|l| is_foreign(l)).count()) > 0.3 {
+        return 0;
+    }
+    let stamped = share(filled.iter().filter(|l| timestamp::split(l) > 0).count());
+    let traces = trace::find(lines.len(), |i| lines[i]);
+    let framed: usize = traces.iter().map(|t| t.lines().len()).sum();
+    let roles: Vec<Role> = filled.iter().map(|l| testrun::role(l)).collect();
+    let marks = roles.iter().filter(|r| !matches!(r, Role::Other | Role::Blank | Role::Ruler)).count();
+    let summaries = roles.iter().filter(|r| matches!(r, Role::Summary | Role::Fail)).count();
+    if stamped >= 0.3 {
+        // Surer than a search that takes the hours for a file's name.
+        let mistakable = share(filled.iter().filter(|l| looks_like_match(l)).count());
+        return if stamped >= 0.8 && mistakable >= 0.3 { 99 } else { 85 };
+    }
+    if share(framed) >= 0.3 || traces.iter().any(|t| t.frames.len() >= 2) && share(framed) >= 0.1 {
+        return 80;
+    }
+    if share(marks) >= 0.25 || summaries >= 1 && share(marks) >= 0.1 {
+        return 75;
+    }
+    // No timestamps and no known tool: lines that are the same message again and again.
+    if filled.len() >= 20 && levelled(&filled) >= 0.3 {
+        return 70;
+    }
+    // A table has such lines too, so every other kind is surer.
+    if filled.len() >= 20 && repeated(&filled) >= 0.7 {
+        return 52;
+    }
+    0
+}
+
+fn sample(text: &str) -> Vec<&str> {
+    if text.len() <= 3 * SAMPLE_BYTES {
+        let lines: Vec<&str> = text.lines().collect();
+        if lines.len() <= 4 * SAMPLE {
+            return lines;
+        }
+    }
+    let mut out: Vec<&str> = Vec::new();
+    for at in [0, text.len() / 2, text.len().saturating_sub(SAMPLE_BYTES)] {
+        let Some(start) = (at..text.len()).find(|i| text.is_char_boundary(*i)) else { continue };
+        let mut end = (start + SAMPLE_BYTES).min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let skip = usize::from(start > 0);
+        out.extend(text[start..end].lines().skip(skip).take(SAMPLE));
+    }
+    out
+}
+
+/// Lines of other kinds: diffs, JSON, search results, listings, source code.
+fn is_foreign(line: &str) -> bool {
+    // A statement in a database's log ends with `;` and is no source code.
+    if timestamp::split(line) > 0 {
+        return false;
+    }
+    let trimmed = line.trim_start();
+    if line.starts_with("@@ ")
+        || line.starts_with("diff --git")
+        || line.starts_with("+++ ")
+        || line.starts_with("--- a/")
+        || line.starts_with("index ")
+    {
+        return true;
+    }
+    if trimmed.starts_with(['{', '}', '"'])
+        && (trimmed.ends_with(['{', ',', '}', '[']) || trimmed.starts_with("{\""))
+    {
+        return true;
+    }
+    if trimmed.ends_with(['{', ';'])
+        || trimmed.starts_with("//")
+        || trimmed.starts_with("def ")
+        || trimmed.starts_with("import ")
+    {
+        return true;
+    }
+    is_match(line) || is_listed(line)
+}
+
+/// A line of `ls -l`: `-rw-r--r--  1 root …`.
+fn is_listed(line: &str) -> bool {
+    let b = line.as_bytes();
+    b.len() > 12
+        && matches!(b[0], b'-' | b'd' | b'l' | b'c' | b'b' | b's' | b'p')
+        && b[1..10].iter().all(|c| matches!(c, b'r' | b'w' | b'x' | b's' | b'S' | b't' | b'T' | b'-'))
+}
+
+/// `src/a.py:12:text`, `12:text`, `src/a.py-12-text`.
+fn is_match(line: &str) -> bool {
+    let Some((path, rest)) = line.split_once(':') else { return false };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let placed =
+        digits > 0 && !is_time(line, path.len()) && matches!(rest.as_bytes().get(digits), Some(b':'));
+    placed
+        && !path.contains(' ')
+        && path.contains(['/', '.'])
+        && !rest[digits + 1..].starts_with([' '])
+        && !path.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether the colon at `colon` is the first of a time: `app.log.2017-05-16_13:53:08` is a file and a
+/// time, not a file and a line.
+fn is_time(line: &str, colon: usize) -> bool {
+    let b = line.as_bytes();
+    let two = |at: usize| b.get(at..at + 2).is_some_and(|d| d.iter().all(u8::is_ascii_digit));
+    colon >= 2 && two(colon - 2) && two(colon + 1) && b.get(colon + 3) == Some(&b':') && two(colon + 4)
+}
+
+/// Whether a line looks like a search result because of the time in it.
+fn looks_like_match(line: &str) -> bool {
+    line.find(':').is_some_and(|colon| {
+        is_time(line, colon) && line[..colon].contains('.') && !line[..colon].contains(' ')
+    })
+}
+
+fn levelled(lines: &[&str]) -> f64 {
+    let count = lines
+        .iter()
+        .filter(|l| {
+            l.split(|c: char| !c.is_ascii_alphanumeric()).take(8).any(|w| {
+                matches!(
+                    w,
+                    "INFO"
+                        | "WARN"
+                        | "WARNING"
+                        | "ERROR"
+                        | "DEBUG"
+                        | "TRACE"
+                        | "FATAL"
+                        | "NOTICE"
+                        | "info"
+                        | "warn"
+                        | "debug"
+                        | "notice"
+                )
+            })
+        })
+        .count();
+    count as f64 / lines.len() as f64
+}
+
+/// Share of lines that are not the first of their template.
+fn repeated(lines: &[&str]) -> f64 {
+    let text = lines.join("\n");
+    let ranges = crate::select::lines(&text);
+    let templates = template::Templates::mine(&text, &ranges);
+    let worded = ranges.iter().filter(|r| text[(*r).clone()].split_whitespace().count() >= 4).count();
+    if (worded as f64) < 0.8 * lines.len() as f64 || severity::severities(&text, &ranges).is_empty() {
+        return 0.0;
+    }
+    1.0 - templates.list.len() as f64 / lines.len() as f64
+}

@@ -1,0 +1,347 @@
+//! How likely each sentence is to be needed for the question.
+//!
+//! A sum of what each sentence has in common with the question (BM25), of the rank and the title of its
+//! passage, of the type of answer that is asked for, of the words of the best sentences (feedback) and of
+//! the best passages (second hop: the film's passage names the actor, the actor's passage has the year),
+//! and of its best neighbour (pronouns); sentences said before count little. Round weights: finer ones
+//! do not carry over from one set to the next. Cost: linear, but for sorting the scores.
+
+use std::collections::HashSet;
+
+use super::split::Document;
+use crate::score::bm25::{Index, TermId, Units, Weighted};
+
+/// Weights of the parts of a score, in units of "every term of the question once".
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Weights {
+    pub passage: f64,
+    pub rank: f64,
+    pub title: f64,
+    pub answer: f64,
+    pub feedback: f64,
+    pub hop: f64,
+    pub hop_title: f64,
+    pub neighbour: f64,
+    pub first: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Weights {
+            passage: 0.5,
+            rank: 0.2,
+            title: 0.6,
+            answer: 0.5,
+            feedback: 0.3,
+            hop: 0.1,
+            hop_title: 0.3,
+            neighbour: 0.2,
+            first: 0.2,
+        }
+    }
+}
+
+/// The ranking of a document for a question.
+#[derive(Debug)]
+pub struct Ranking {
+    /// Per unit: its score (0 for fixed units).
+    pub scores: Vec<f64>,
+    /// The largest share of the question's idf that one sentence covers.
+    pub sentence_coverage: f64,
+    /// The largest share that one passage covers.
+    pub passage_coverage: f64,
+}
+
+/// Terms of the tool call that the question does not have count so much.
+const CALL_WEIGHT: f64 = 0.5;
+/// The best sentences whose words are fed back, and how many words.
+const FEEDBACK_SENTENCES: usize = 4;
+const FEEDBACK_TERMS: usize = 10;
+/// The best passages whose words are looked for elsewhere.
+const HOP_PASSAGES: usize = 3;
+
+/// Ranks the sentences of `document`.
+pub fn rank(
+    text: &str,
+    document: &Document,
+    question: &str,
+    terms: &[String],
+    call: &[String],
+    w: &Weights,
+) -> Ranking {
+    let index = Index::new(document.units.iter().map(|u| &text[u.range.clone()]));
+    let mut query = index.weigh(terms);
+    let own: HashSet<&String> = terms.iter().collect();
+    for term in call.iter().filter(|term| !own.contains(term)) {
+        // A term of the call that the text does not have says nothing about it.
+        if let Some(id) = index.id(term) {
+            query.push(Weighted { id: Some(id), weight: CALL_WEIGHT });
+        }
+    }
+    let units = &index.units;
+    let n = units.len();
+    let groups: Vec<_> = document.passages.iter().map(|p| p.units.clone()).collect();
+    let passages = units.grouped(&groups);
+    let is_sentence = |i: usize| !document.units[i].is_fixed;
+
+    let base = units.scores(&query);
+    let passage_scores = passages.scores(&query);
+    let places = places(&passage_scores);
+    let in_query: HashSet<TermId> = query.iter().filter_map(|q| q.id).collect();
+
+    // Feedback: the words of the best sentences.
+    let mut order: Vec<usize> = (0..n).filter(|i| is_sentence(*i) && base[*i] > 0.0).collect();
+    order.sort_by(|a, b| base[*b].total_cmp(&base[*a]).then(a.cmp(b)));
+    order.truncate(FEEDBACK_SENTENCES);
+    let weighed: Vec<(usize, f64)> = order.iter().map(|i| (*i, base[*i])).collect();
+    let feedback = units.scores(&telling(units, &weighed, &in_query, FEEDBACK_TERMS, units.len()));
+
+    // Second hop: words of the best passages that few others have.
+    let mut best: Vec<usize> = (0..passages.len()).filter(|p| passage_scores[*p] > 0.0).collect();
+    best.sort_by(|a, b| passage_scores[*b].total_cmp(&passage_scores[*a]).then(a.cmp(b)));
+    best.truncate(HOP_PASSAGES);
+    let weighed: Vec<(usize, f64)> = best.iter().map(|p| (*p, passage_scores[*p])).collect();
+    let hop = units.scores(&telling(&passages, &weighed, &in_query, 30, (passages.len() / 3).max(3)));
+    let seen: HashSet<TermId> = best.iter().flat_map(|p| passages.terms(*p)).copied().collect();
+
+    let answer = AnswerType::of(question);
+    let mut scores = vec![0.0; n];
+    let mut said: HashSet<Vec<TermId>> = HashSet::new();
+    for (p, passage) in document.passages.iter().enumerate() {
+        let mut titles: Vec<TermId> = passage
+            .units
+            .clone()
+            .filter(|i| !is_sentence(*i))
+            .flat_map(|i| units.terms(i))
+            .copied()
+            .collect();
+        titles.sort_unstable();
+        titles.dedup();
+        let title = titles.iter().filter(|t| in_query.contains(t)).map(|t| units.idf(Some(*t))).sum::<f64>()
+            / units.idf_sum(&query).max(1e-9);
+        let is_met = !best.contains(&p) && !titles.is_empty() && {
+            let rare: Vec<_> =
+                titles.iter().filter(|t| passages.frequency(**t) <= (passages.len() / 2).max(2)).collect();
+            !rare.is_empty() && rare.iter().all(|t| seen.contains(t))
+        };
+        let shared = w.passage * passage_scores[p]
+            + w.rank * places[p]
+            + w.title * title.min(1.0)
+            + if is_met { w.hop_title } else { 0.0 };
+        let mut first = true;
+        for i in passage.units.clone().filter(|i| is_sentence(*i)) {
+            let sentence = &text[document.units[i].range.clone()];
+            scores[i] = base[i]
+                + shared
+                + w.answer * answer.share(sentence)
+                + w.feedback * feedback[i]
+                + w.hop * hop[i]
+                + if first { w.first } else { 0.0 };
+            first = false;
+            let mut terms = units.terms(i).to_vec();
+            terms.sort_unstable();
+            terms.dedup();
+            if !terms.is_empty() && !said.insert(terms) {
+                scores[i] *= 0.1;
+            }
+        }
+    }
+    let own = scores.clone();
+    for passage in &document.passages {
+        let sentences: Vec<usize> = passage.units.clone().filter(|i| is_sentence(*i)).collect();
+        for (k, i) in sentences.iter().enumerate() {
+            let before = k.checked_sub(1).map_or(0.0, |k| base[sentences[k]]);
+            let after = sentences.get(k + 1).map_or(0.0, |i| base[*i]);
+            scores[*i] = own[*i] + w.neighbour * before.max(after * 0.7);
+        }
+    }
+    let top = |shares: Vec<f64>| shares.into_iter().fold(0.0, f64::max);
+    Ranking {
+        scores,
+        sentence_coverage: top(units.coverage(&query)),
+        passage_coverage: top(units.coverage_of_groups(&passages, &query)),
+    }
+}
+
+/// Per unit 1 for the best score, less for each place behind it, 0 for units that score nothing.
+fn places(scores: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..scores.len()).filter(|i| scores[*i] > 0.0).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+    let mut out = vec![0.0; scores.len()];
+    for (place, i) in order.into_iter().enumerate() {
+        out[i] = 1.0 / (1.0 + place as f64);
+    }
+    out
+}
+
+/// The `count` terms that tell the most about the given units and are in at most `common` units, beside
+/// those already asked for.
+fn telling(
+    units: &Units,
+    from: &[(usize, f64)],
+    asked: &HashSet<TermId>,
+    count: usize,
+    common: usize,
+) -> Vec<Weighted> {
+    let mut weights: Vec<(TermId, f64)> = Vec::new();
+    for (unit, weight) in from {
+        let mut terms = units.terms(*unit).to_vec();
+        terms.sort_unstable();
+        terms.dedup();
+        let fit =
+            terms.into_iter().filter(|t| !asked.contains(t) && (2..=common).contains(&units.frequency(*t)));
+        weights.extend(fit.map(|t| (t, weight * units.idf(Some(t)))));
+    }
+    weights.sort_by_key(|(id, _)| *id);
+    weights.dedup_by(|a, b| {
+        let same = a.0 == b.0;
+        if same {
+            b.1 += a.1;
+        }
+        same
+    });
+    weights.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    weights.truncate(count);
+    let top = weights.first().map_or(1.0, |(_, w)| *w).max(1e-9);
+    weights.into_iter().map(|(id, w)| Weighted { id: Some(id), weight: w / top }).collect()
+}
+
+/// What kind of thing is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AnswerType {
+    Time,
+    Number,
+    Name,
+    Other,
+}
+
+impl AnswerType {
+    fn of(question: &str) -> Self {
+        let q = format!(" {} ", question.to_lowercase().replace(|c: char| !c.is_alphanumeric(), " "));
+        let has = |words: &[&str]| words.iter().any(|word| q.contains(&format!(" {word} ")));
+        if has(&[
+            "when",
+            "what year",
+            "which year",
+            "what date",
+            "what day",
+            "what time",
+            "what century",
+            "what decade",
+            "wann",
+            "quand",
+            "cuándo",
+            "in what year",
+        ]) {
+            AnswerType::Time
+        } else if has(&[
+            "how many",
+            "how much",
+            "how long",
+            "how far",
+            "how old",
+            "how tall",
+            "how large",
+            "how big",
+            "how often",
+            "what percentage",
+            "what number",
+            "population",
+            "wie viele",
+            "wieviel",
+            "combien",
+            "cuántos",
+            "cuántas",
+        ]) {
+            AnswerType::Number
+        } else if has(&[
+            "who", "whose", "whom", "where", "which", "name", "named", "city", "country", "wer", "wo", "qui",
+            "où", "quién", "dónde",
+        ]) {
+            AnswerType::Name
+        } else {
+            AnswerType::Other
+        }
+    }
+
+    /// 1 if the sentence holds something of the kind.
+    fn share(self, sentence: &str) -> f64 {
+        let holds = match self {
+            AnswerType::Other => false,
+            AnswerType::Number => sentence.bytes().any(|b| b.is_ascii_digit()) || has_number_word(sentence),
+            AnswerType::Time => has_year(sentence) || has_month(sentence),
+            AnswerType::Name => has_name(sentence),
+        };
+        f64::from(u8::from(holds))
+    }
+}
+
+fn has_year(sentence: &str) -> bool {
+    let b = sentence.as_bytes();
+    let is = |i: usize| b.get(i).is_some_and(u8::is_ascii_digit);
+    (0..b.len()).any(|i| {
+        let starts = is(i) && (i == 0 || !is(i - 1));
+        // 476, 1998; "19th century".
+        starts && is(i + 1) && ((is(i + 2) && !is(i + 4)) || sentence.get(i + 2..i + 4) == Some("th"))
+    })
+}
+
+fn has_month(sentence: &str) -> bool {
+    [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May ",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
+    .iter()
+    .any(|month| sentence.contains(month))
+}
+
+fn has_number_word(sentence: &str) -> bool {
+    sentence.split(|c: char| !c.is_alphabetic()).any(|word| {
+        matches!(
+            word.to_lowercase().as_str(),
+            "one"
+                | "two"
+                | "three"
+                | "four"
+                | "five"
+                | "six"
+                | "seven"
+                | "eight"
+                | "nine"
+                | "ten"
+                | "eleven"
+                | "twelve"
+                | "twenty"
+                | "thirty"
+                | "forty"
+                | "fifty"
+                | "hundred"
+                | "thousand"
+                | "million"
+                | "billion"
+                | "dozen"
+                | "half"
+                | "twice"
+                | "single"
+                | "several"
+        )
+    })
+}
+
+/// A capital inside the sentence, not at its start.
+fn has_name(sentence: &str) -> bool {
+    sentence.split_whitespace().skip(1).any(|word| {
+        word.trim_start_matches(|c: char| !c.is_alphanumeric()).chars().next().is_some_and(char::is_uppercase)
+    })
+}

@@ -1,0 +1,180 @@
+"""The five promises, over generated conversations and the real inputs of the repository."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import conversations as c
+import headroom
+from headroom import _core, compress
+from marks import restore, restore_diff
+
+LEVELS = ["lossless", "balanced", "aggressive"]
+dialect = st.sampled_from(sorted(c.DIALECTS))
+level = st.sampled_from(LEVELS)
+
+
+def payload_of(message: dict[str, Any]) -> str:
+    """The one payload string of a generated tool message."""
+    content = message.get("content", message.get("output"))
+    while isinstance(content, list):
+        content = content[0].get("text", content[0].get("content"))
+    assert isinstance(content, str)
+    return content
+
+
+def same_json(a: str, b: str) -> bool:
+    """Equal data: same spelling of numbers, same order of keys, duplicates kept."""
+    try:
+        parse = [json.loads(x, object_pairs_hook=list, parse_int=str, parse_float=str) for x in (a, b)]
+    except ValueError:
+        return False
+    return bool(parse[0] == parse[1])
+
+
+def check_restorable(before: list[Any], result: headroom.CompressResult) -> None:
+    """Promises 1 and 2 for every changed message."""
+    for i, (old, new) in enumerate(zip(before, result.messages, strict=True)):
+        if old == new:
+            continue
+        gone = [o for o in result.omitted if o.message == i]
+        old_text, new_text = payload_of(old), payload_of(new)
+        if result.decisions[i].reason == "json":
+            # Whole records are cut out of the data; what stays is compared where nothing was cut.
+            if not gone:
+                assert same_json(headroom.expand(new_text), old_text)
+            for record in gone:
+                assert record.text in old_text
+        elif result.decisions[i].reason == "diff":
+            restore_diff(new_text, gone, old_text)
+        else:
+            assert restore(new_text, gone) == old_text
+
+
+@given(dialect, c.turns, level)
+def test_verbatim_or_marked_and_reversible(dialect: str, turns: list[c.Turn], level: str) -> None:
+    messages = c.DIALECTS[dialect](turns)
+    result = compress(messages, level=level)
+    check_restorable(messages, result)
+    if level == "lossless":
+        assert result.omitted == []
+
+
+@given(dialect, c.turns, level, st.randoms(use_true_random=False))
+def test_prefix_stable_at_every_boundary_in_any_order(
+    dialect: str, turns: list[c.Turn], level: str, rng: random.Random
+) -> None:
+    messages = c.DIALECTS[dialect](turns)
+    whole = compress(messages, level=level).messages
+    cuts = [i for i, m in enumerate(messages) if c.is_models(m)]
+    rng.shuffle(cuts)
+    for cut in cuts:
+        _core.clear_memo()
+        assert compress(messages[:cut], level=level).messages == whole[:cut]
+
+
+@given(dialect, c.turns, level)
+def test_never_worse_never_mutating(dialect: str, turns: list[c.Turn], level: str) -> None:
+    messages = c.DIALECTS[dialect](turns)
+    untouched = copy.deepcopy(messages)
+    result = compress(messages, level=level)
+    assert messages == untouched
+    assert len(result.messages) == len(messages)
+    assert result.tokens_after <= result.tokens_before
+    for decision, old, new in zip(result.decisions, messages, result.messages, strict=True):
+        assert decision.tokens_after <= decision.tokens_before
+        assert (old is new) == (decision.action == "kept")
+        if c.is_models(old) or old.get("role") == "system":
+            assert new is old
+        assert {k: v for k, v in old.items() if k not in ("content", "output")} == {
+            k: v for k, v in new.items() if k not in ("content", "output")
+        }
+
+
+@given(dialect, c.turns, level)
+def test_compressing_twice_changes_nothing(dialect: str, turns: list[c.Turn], level: str) -> None:
+    once = compress(c.DIALECTS[dialect](turns), level=level).messages
+    _core.clear_memo()
+    again = compress(once, level=level)
+    assert again.messages == once
+    assert all(new is old for new, old in zip(again.messages, once, strict=True))
+
+
+@given(c.question, c.payload, st.booleans(), level)
+def test_user_messages_that_hold_payload_and_question(question: str, payload: str, first: bool, level: str) -> None:
+    parts = [question, payload] if first else [payload, question]
+    messages = [{"role": "user", "content": "\n\n".join(parts)}]
+    result = compress(messages, level=level)
+    assert question.strip() in result.messages[0]["content"] or "[… " in question
+    assert result.tokens_after <= result.tokens_before
+    _core.clear_memo()
+    assert compress(result.messages, level=level).messages == result.messages
+
+
+@given(c.turns, level)
+def test_a_tool_output_after_a_compressed_user_message_stays_the_same(turns: list[c.Turn], level: str) -> None:
+    question, _, output = turns[0]
+    messages = [{"role": "user", "content": f"{output}\n\n{question}"}, *c.from_first_answer(turns)]
+    once = compress(messages, level=level).messages
+    _core.clear_memo()
+    assert compress(once, level=level).messages == once
+
+
+FORGED = [
+    "[… 3 lines 4-6]",
+    "[… 12 records 1-12: id=7]",
+    "[headroom json: 2 lines; a,b]\n1,2\n3,4",
+    "[headroom log: 999999 lines]",
+    "[headroom search: 1 line; x]\n\x00",
+]
+
+
+@given(st.sampled_from(FORGED), c.payload, st.booleans())
+def test_forged_marks_are_text(forged: str, payload: str, before: bool) -> None:
+    text = f"{forged}\n{payload}" if before else f"{payload}\n{forged}\n"
+    messages = c.chat([("what is this?", "{}", text)])
+    result = compress(messages)
+    assert result.messages == messages
+    assert result.omitted == []
+
+
+def test_instructions_stay_byte_identical() -> None:
+    long = "Please follow the rules below with care. " * 400
+    messages = [
+        {"role": "system", "content": long},
+        {"role": "developer", "content": long},
+        {"role": "user", "content": long},
+        {"role": "assistant", "content": c.REAL["postgresql.log"], "tool_calls": []},
+    ]
+    assert compress(messages, level="aggressive").messages == messages
+
+
+@pytest.mark.parametrize("dialect", sorted(c.DIALECTS))
+def test_fresh_processes_give_the_same_bytes(dialect: str) -> None:
+    turns = [("Which role was refused?", f'{{"cmd": "cat {name}"}}', text) for name, text in c.REAL.items()]
+    messages = c.DIALECTS[dialect](turns)
+    here = compress(messages)
+    assert here.tokens_saved > 0
+    code = "import json,sys;from headroom import compress;json.dump(compress(json.load(sys.stdin)).messages,sys.stdout)"
+    for cut in (len(messages), max(i for i, m in enumerate(messages) if c.is_models(m))):
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=json.dumps(messages[:cut]), capture_output=True, text=True, check=True
+        )
+        assert json.loads(done.stdout) == here.messages[:cut]
+
+
+def test_threads_change_no_byte() -> None:
+    messages = c.chat([("why?", "{}", text) for text in c.REAL.values()])
+    _core.clear_memo()
+    one = compress(messages, max_threads=1)
+    _core.clear_memo()
+    assert compress(messages, max_threads=4).messages == one.messages
