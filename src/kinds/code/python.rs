@@ -107,7 +107,6 @@ impl<'t> Scan<'t> {
             b'@' => {
                 self.decorated.get_or_insert(first);
                 self.statement(indent);
-                return;
             }
             _ => {
                 let head = head(&self.b[first..]);
@@ -115,7 +114,7 @@ impl<'t> Scan<'t> {
                 match head {
                     Some((kind, name)) => {
                         self.pos = first + name.1;
-                        let colon = self.to_colon(indent);
+                        let colon = self.skip_to_colon(indent);
                         let index = self.out.items.len();
                         let parent = self.open.last().map(|o| o.0);
                         self.out.items.push(Item {
@@ -161,7 +160,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Skips to the colon that ends a head; returns the byte after it. Stops at the line's end.
-    fn to_colon(&mut self, indent: usize) -> Option<usize> {
+    fn skip_to_colon(&mut self, indent: usize) -> Option<usize> {
         let mut depth = 0usize;
         while let Some(&c) = self.b.get(self.pos) {
             match c {

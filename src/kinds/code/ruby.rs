@@ -75,9 +75,7 @@ impl<'t> Scan<'t> {
                     self.pos = end;
                 }
                 b'"' | b'`' | b'\'' => self.string(c),
-                b'/' if !self.after_value || self.regex_argument() => {
-                    self.on_line(3, |b, at| literal::regex(b, at))
-                }
+                b'/' if !self.after_value || self.regex_argument() => self.on_line(3, literal::regex),
                 b'%' if !self.after_value || self.percent_argument() => self.percent(),
                 b'<' if self.heredoc() => {}
                 b':' => self.colon(),
@@ -343,11 +341,8 @@ impl<'t> Scan<'t> {
                 self.open.push(None);
                 self.loop_do = true;
             }
-            b"do" => {
-                if !std::mem::take(&mut self.loop_do) {
-                    self.open.push(None);
-                }
-            }
+            b"do" if std::mem::take(&mut self.loop_do) => {}
+            b"do" => self.open.push(None),
             b"end" => {
                 self.end(start);
                 self.after_value = true;
