@@ -1,8 +1,8 @@
 """Load on the ASGI middleware: the same application with and without it, in one run, on loopback.
 
-Two uvicorn servers answer two clients at a time with 100 KB chat bodies, in turns so that noise of the machine hits
-both alike. Then: how long a 1 KB request takes while 2 MB bodies are compressed. Prints a table; bounded
-to about half a minute.
+Two uvicorn servers answer two clients at a time with 100 KB chat bodies, in turns, so that noise of the
+machine hits both alike. Then: how long a 1 KB request takes while 2 MB bodies are compressed. Prints
+tables; bounded to about half a minute.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Client:
 def chat_body(size: int, salt: int) -> bytes:
     """A chat request of about `size` bytes; `salt` makes it new, so that no memo answers."""
     rows = payloads.chat()
-    rows[3]["content"] = payloads.search_output(files=max(1, size // 760)).replace("payment", f"payment{salt}")
+    rows[3]["content"] = payloads.search_output(files=max(1, size // 760)).replace(
+        "payment", f"payment{salt}"
+    )
     return json.dumps({"model": "gpt-4o", "messages": rows}).encode()
 
 
@@ -103,36 +105,44 @@ async def measure(bare: int, plain: int) -> None:
     for port in (bare, plain):
         await load(port, repeated)
     for round_number in range(ROUNDS):
-        bodies = [chat_body(100_000, 1 + round_number * REQUESTS_A_ROUND + i) for i in range(REQUESTS_A_ROUND)]
+        bodies = [
+            chat_body(100_000, 1 + round_number * REQUESTS_A_ROUND + i) for i in range(REQUESTS_A_ROUND)
+        ]
         for name, port in (("without", bare), ("with", plain)):
             times, seconds, done = await load(port, bodies)
             results[name][0].extend(times)
             results[name][1].append(len(bodies) / seconds)
             compressed += done
         known += (await load(plain, repeated))[0]
-    print(f"100 KB bodies ({len(bodies[0]):,} bytes), {CLIENTS} clients, {ROUNDS * REQUESTS_A_ROUND} requests each\n")
+    total = ROUNDS * REQUESTS_A_ROUND
+    print(f"100 KB bodies ({len(bodies[0]):,} bytes), {CLIENTS} clients, {total} requests each\n")
     print("| | median | 95th percentile | requests/s |\n|---|---|---|---|")
     for name, (times, rates) in results.items():
         cut = statistics.quantiles(times, n=20)[-1]
-        print(f"| {name} the middleware | {ms(statistics.median(times))} | {ms(cut)} | {statistics.median(rates):.0f} |")
+        middle, rate = statistics.median(times), statistics.median(rates)
+        print(f"| {name} the middleware | {ms(middle)} | {ms(cut)} | {rate:.0f} |")
     added = statistics.median(results["with"][0]) - statistics.median(results["without"][0])
-    print(f"\n{compressed} of {ROUNDS * REQUESTS_A_ROUND} compressed; added median latency {ms(added)}")
+    print(f"\n{compressed} of {total} compressed; added median latency {ms(added)}")
     print(f"a body seen before (the memo answers): median {ms(statistics.median(known))}\n")
     alone = await small_beside_large(plain, [])
     large = [chat_body(2_000_000, 7000 + i) for i in range(2)]
     for name, port in (("without", bare), ("with", plain)):
         beside = await small_beside_large(port, large)
         print(
-            f"1 KB request beside 2 MB bodies, {name} the middleware: median {ms(statistics.median(beside))}, "
-            f"worst {ms(max(beside))} (of {len(beside)})"
+            f"1 KB request beside 2 MB bodies, {name} the middleware: "
+            f"median {ms(statistics.median(beside))}, worst {ms(max(beside))} (of {len(beside)})"
         )
     print(f"1 KB request alone: median {ms(statistics.median(alone))}, worst {ms(max(alone))}")
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-        with uvicorn_app(Path(one), "apps:bare") as bare, uvicorn_app(Path(two), "apps:plain") as plain:
-            asyncio.run(measure(bare.port, plain.port))
+    with (
+        tempfile.TemporaryDirectory() as one,
+        tempfile.TemporaryDirectory() as two,
+        uvicorn_app(Path(one), "apps:bare") as bare,
+        uvicorn_app(Path(two), "apps:plain") as plain,
+    ):
+        asyncio.run(measure(bare.port, plain.port))
 
 
 if __name__ == "__main__":

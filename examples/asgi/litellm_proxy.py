@@ -4,8 +4,7 @@ The callback is the better choice for the proxy (it knows the deployed model); t
 config cannot be changed.
 """
 
-from litellm.proxy.proxy_server import app
-
 from headroom.integrations.asgi import CompressionMiddleware
+from litellm.proxy.proxy_server import app
 
 app.add_middleware(CompressionMiddleware, min_tokens=500)

@@ -3,7 +3,6 @@
 import asyncio
 
 import litellm
-
 from headroom.integrations.litellm_callback import HeadroomCallback
 
 callback = HeadroomCallback(
@@ -13,14 +12,20 @@ callback = HeadroomCallback(
 )
 litellm.callbacks = [callback]
 
-hits = "\n".join(f"src/billing/module_{i // 6:03d}.py:{i}: retry_payment(account, attempt={i})" for i in range(900))
+hits = "\n".join(
+    f"src/billing/module_{i // 6:03d}.py:{i}: retry_payment(account, attempt={i})" for i in range(900)
+)
 messages = [
     {"role": "user", "content": "Which module retries attempt 431?"},
     {
         "role": "assistant",
         "content": None,
         "tool_calls": [
-            {"id": "call_1", "type": "function", "function": {"name": "grep", "arguments": '{"pattern": "retry"}'}}
+            {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": "grep", "arguments": '{"pattern": "retry"}'},
+            }
         ],
     },
     {"role": "tool", "tool_call_id": "call_1", "content": hits},

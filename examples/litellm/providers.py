@@ -1,13 +1,15 @@
 """Provider routing: the same callback, whichever provider LiteLLM sends to."""
 
 import litellm
-
 from headroom.integrations.litellm_callback import HeadroomCallback
 
 callback = HeadroomCallback()
 litellm.callbacks = [callback]
 
-log = "\n".join(f"2026-01-05 03:14:{i % 60:02d} INFO worker-{i % 7} handled request {i} in {i % 13} ms" for i in range(900))
+log = "\n".join(
+    f"2026-01-05 03:14:{i % 60:02d} INFO worker-{i % 7} handled request {i} in {i % 13} ms"
+    for i in range(900)
+)
 messages = [{"role": "user", "content": f"Which worker handled request 555?\n\n{log}"}]
 
 for model in (

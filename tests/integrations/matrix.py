@@ -21,12 +21,28 @@ MIDDLE = "1.85.7"
 NEWEST = "newest"
 TESTS = ("test_wire.py", "test_callback.py", "test_proxy.py")
 # The proxy's extra brings a hundred packages; these are the ones it needs to start.
-PROXY_NEEDS = (
-    "uvicorn fastapi websockets uvloop httptools tenacity backoff apscheduler orjson python-multipart pyyaml "
-    "cryptography pyjwt fastapi-sso rq email-validator boto3 soundfile"
-).split()
+PROXY_NEEDS = [
+    "uvicorn",
+    "fastapi",
+    "websockets",
+    "uvloop",
+    "httptools",
+    "tenacity",
+    "backoff",
+    "apscheduler",
+    "orjson",
+    "python-multipart",
+    "pyyaml",
+    "cryptography",
+    "pyjwt",
+    "fastapi-sso",
+    "rq",
+    "email-validator",
+    "boto3",
+    "soundfile",
+]
 # Newer proxies import more at the top.
-NEWEST_NEEDS = "httpx2 polars litellm-proxy-extras mcp expression rich".split()
+NEWEST_NEEDS = ["httpx2", "polars", "litellm-proxy-extras", "mcp", "expression", "rich"]
 
 
 def python_for(version: str) -> Path:
@@ -36,7 +52,14 @@ def python_for(version: str) -> Path:
     stamp = folder / ".installed"
     wheels = sorted((ROOT / "target" / "wheels").glob("headroom_ai-*.whl"))
     wanted = "litellm" if version == NEWEST else f"litellm=={version}"
-    needs = [wanted, "pytest", "hypothesis", "httpx", *PROXY_NEEDS, *(NEWEST_NEEDS if version == NEWEST else ())]
+    needs = [
+        wanted,
+        "pytest",
+        "hypothesis",
+        "httpx",
+        *PROXY_NEEDS,
+        *(NEWEST_NEEDS if version == NEWEST else ()),
+    ]
     if not stamp.exists() or stamp.read_text() != " ".join(needs):
         venv.create(folder, with_pip=True, clear=True)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *needs], check=True)
@@ -54,7 +77,9 @@ def run(version: str) -> tuple[str, str, float, bool]:
     if not list((ROOT / "target" / "wheels").glob("headroom_ai-*.whl")):
         env["PYTHONPATH"] = str(ROOT / "python")
     ask = "from importlib.metadata import version; print(version('litellm'))"
-    installed = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    installed = subprocess.run(
+        [str(python), "-c", ask], capture_output=True, text=True, check=True
+    ).stdout.strip()
     start = time.monotonic()
     tests = [str(Path(__file__).with_name(name)) for name in TESTS]
     command = [str(python), "-m", "pytest", "-v", "-W", "ignore", "-p", "no:cacheprovider", *tests]

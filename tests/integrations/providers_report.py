@@ -59,7 +59,7 @@ def attempt(arguments: dict[str, Any], messages: list[dict[str, Any]]) -> str:
     try:
         litellm.completion(messages=messages, max_retries=0, num_retries=0, timeout=5, **arguments)
         return ""
-    except Exception as error:  # noqa: BLE001  # the report says what it was
+    except Exception as error:  # the report says what it was
         return f"{type(error).__name__}: {error}"
 
 
@@ -100,7 +100,10 @@ def look(provider: str, server: Recorder, callback: Any) -> tuple[str, str]:
                 continue
             ratio = len(wire.body) / len(plain.body)
             kind = "compressed" if ratio < 0.9 else "not compressed"
-            return kind, f"{len(plain.body):,} | {len(wire.body):,} | {ratio:.2f} | `{wire.path.split('?')[0]}`"
+            return (
+                kind,
+                f"{len(plain.body):,} | {len(wire.body):,} | {ratio:.2f} | `{wire.path.split('?')[0]}`",
+            )
     return "not seen", reason(why)
 
 

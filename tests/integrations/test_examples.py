@@ -88,7 +88,16 @@ def test_cloud(recorder: Recorder) -> None:
 def test_the_gateway(recorder: Recorder, tmp_path: Path) -> None:
     pytest.importorskip("fastapi")
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port), "--app-dir", str(EXAMPLES / "asgi")]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "app:app",
+        "--port",
+        str(port),
+        "--app-dir",
+        str(EXAMPLES / "asgi"),
+    ]
     with serve(command, port, tmp_path / "log", "/health", providers_at(recorder.url)) as server:
         body = {"model": "gpt-4o", "messages": payloads.chat()}
         answer = httpx.post(server.url + "/v1/chat/completions", json=body, timeout=START_TIMEOUT_S)
@@ -109,7 +118,10 @@ def test_the_litellm_proxy_behind_the_middleware(recorder: Recorder, tmp_path: P
     with serve(command, port, tmp_path / "log", "/health/liveliness", env) as server:
         body = {"model": "gpt-4o", "messages": payloads.chat()}
         answer = httpx.post(
-            server.url + "/v1/chat/completions", json=body, timeout=60, headers={"authorization": "Bearer sk-1"}
+            server.url + "/v1/chat/completions",
+            json=body,
+            timeout=60,
+            headers={"authorization": "Bearer sk-1"},
         )
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-headroom-compressed"] == "true"
