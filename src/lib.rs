@@ -30,4 +30,4 @@ pub mod tokens;
 
 pub use compress::{Decision, Edit, Outcome, compress_request};
 pub use error::Error;
-pub use options::{Level, Options};
+pub use options::{Level, Options, Retrieval};

@@ -4,9 +4,14 @@
 //! mark    = "[… " count " " unit (" " first ("-" last)?)? (": " label)? "]"
 //! unit    = "line" | "sentence" | "record" | … (plural when count > 1)
 //! first, last: 1-based ordinals of the units within their block
+//! pointer = "[headroom_retrieve(\"" hash "\") has the rest]"    hash: 24 hexadecimal digits
 //! header  = "[headroom " kind ": " n " line" "s"? ("; " words)? "]\n"
 //!           the next n lines are one compressed block of that kind
 //! ```
+//!
+//! One mark stands for many places: `[… 214 codes 1-214: terminal colours]` in front of a block says
+//! that so many escape sequences were taken out of its lines (a *marked reduction*); the range of its
+//! omission is the whole block, whose original is what is kept.
 //!
 //! A block has a header where the reader (or `expand`) must know its extent: re-encoded blocks, and
 //! compressed blocks inside a user's message.
@@ -132,6 +137,26 @@ pub fn write_header(out: &mut String, kind: &str, body: &str, words: &str) {
     let _ = writeln!(out, "{HEADER_OPEN}{kind}: {lines} line{plural}{separator}{words}]");
 }
 
+const POINTER_OPEN: &str = "[headroom_retrieve(\"";
+const POINTER_CLOSE: &str = "\") has the rest]";
+/// Hexadecimal digits of a hash: 96 bits, so that collisions stay out of reach for any number of
+/// originals that a store can hold, at about 20 tokens.
+pub const HASH_DIGITS: usize = 24;
+
+/// The line by which a reader can fetch what is missing in a message; at most one per message.
+pub fn pointer(hash: &str) -> String {
+    format!("{POINTER_OPEN}{hash}{POINTER_CLOSE}")
+}
+
+/// Bytes of the pointer that `text` starts with, its newline included; 0 if it starts with none.
+fn pointer_len(text: &str) -> usize {
+    let rest = text.strip_prefix(POINTER_OPEN).and_then(|rest| {
+        let digits = rest.bytes().take_while(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')).count();
+        rest.get(digits..).filter(|_| digits == HASH_DIGITS)?.strip_prefix(POINTER_CLOSE)
+    });
+    rest.map_or(0, |rest| text.len() - rest.len() + usize::from(rest.starts_with('\n')))
+}
+
 /// Lines of `body`; a last line without a newline counts.
 fn line_count(body: &str) -> usize {
     let newlines = memchr::memchr_iter(b'\n', body.as_bytes()).count();
@@ -141,7 +166,7 @@ fn line_count(body: &str) -> usize {
 /// A block with a header, found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headed<'t> {
-    /// Header and body, in bytes of the text.
+    /// Header, body and the pointer behind it, if any, in bytes of the text.
     pub range: Range<usize>,
     /// Name of the kind.
     pub kind: &'t str,
@@ -149,6 +174,8 @@ pub struct Headed<'t> {
     pub words: &'t str,
     /// The lines that belong to the block.
     pub body: &'t str,
+    /// The line behind it that points at the rest, or nothing.
+    pub pointer: &'t str,
 }
 
 /// The first block with a header at or after `from`. Linear.
@@ -180,7 +207,9 @@ fn parse_header(text: &str, start: usize) -> Option<Headed<'_>> {
         0 => 0,
         n => memchr::memchr_iter(b'\n', body.as_bytes()).nth(n - 1).map_or(body.len(), |at| at + 1),
     };
-    Some(Headed { range: start..body_start + end, kind, words, body: &body[..end] })
+    let pointer = pointer_len(&body[end..]);
+    let (body, rest) = body.split_at(end);
+    Some(Headed { range: start..body_start + end + pointer, kind, words, body, pointer: &rest[..pointer] })
 }
 
 /// Whether `text` holds a mark or a header of ours (or one that looks just like it).
@@ -216,6 +245,8 @@ pub fn render(source: &str, pieces: Vec<Piece>, transforms: Vec<&'static str>) -
                 match omission.unit {
                     Unit::Sentence => out.text.push_str(&gone[gone.len() - tail..]),
                     _ if gone.ends_with('\n') => out.text.push('\n'),
+                    // A line of a progress bar, overwritten on the screen.
+                    Unit::Line if gone.ends_with('\r') => out.text.push('\r'),
                     _ => {}
                 }
                 out.omissions.push(omission);
@@ -254,6 +285,19 @@ mod tests {
         assert_eq!(&s[found.range.end..], "after");
         assert_eq!(find_headed(&s, found.range.end), None);
         assert_eq!(find_headed("[headroom json: 3 lines]", 0).unwrap().body, "");
+    }
+
+    #[test]
+    fn a_pointer_belongs_to_its_block() {
+        let mut s = String::new();
+        write_header(&mut s, "log", "a\n", "");
+        s.push_str("a\n");
+        let end = s.len();
+        s.push_str(&pointer("0123456789abcdef01234567"));
+        s.push_str("\nafter");
+        let found = find_headed(&s, 0).unwrap();
+        assert_eq!((found.body, &s[found.range.end..]), ("a\n", "after"));
+        assert_eq!(pointer_len(&s[end..].replace("0123", "012X")), 0);
     }
 
     #[test]

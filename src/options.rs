@@ -31,6 +31,18 @@ impl Level {
     }
 }
 
+/// Whether marks carry a hash by which a reader can fetch the original.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Retrieval {
+    /// Nobody who reads the messages could redeem a hash, so there is none.
+    #[default]
+    Off,
+    /// One hash per changed message, of its original text alone.
+    Plain,
+    /// The same, keyed with a secret that all who share a store share.
+    Keyed(Vec<u8>),
+}
+
 /// Options of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -46,6 +58,8 @@ pub struct Options {
     pub query: Option<String>,
     /// Threads to use for one request; 0 means as many as the machine has. Changes no byte.
     pub max_threads: usize,
+    /// Whether marks carry a hash. Depends on configuration alone, never on a store's health.
+    pub retrieval: Retrieval,
 }
 
 impl Default for Options {
@@ -57,6 +71,7 @@ impl Default for Options {
             model_limit: 200_000,
             query: None,
             max_threads: 0,
+            retrieval: Retrieval::Off,
         }
     }
 }

@@ -11,7 +11,7 @@ use pyo3::{create_exception, intern};
 
 use crate::compress::{Outcome, compress_request};
 use crate::error::Error;
-use crate::options::{Level, Options};
+use crate::options::{Level, Options, Retrieval};
 use crate::request::value::{MAX_DEPTH, Request, Value};
 use crate::request::{Step, body};
 use crate::tokens::Counter;
@@ -105,9 +105,9 @@ fn describe(name: &str) -> &'static str {
 }
 
 /// Compresses a list of messages. Returns
-/// `(edits, decisions, omitted, tokens_before, tokens_after, over_limit, rewrites, tokenizer)`.
+/// `(edits, decisions, omitted, tokens_before, tokens_after, over_limit, rewrites, tokenizer, originals)`.
 #[pyfunction]
-#[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query, max_threads))]
+#[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query, max_threads, retrieval, retrieval_key))]
 #[allow(clippy::too_many_arguments)]
 fn compress_messages<'py>(
     py: Python<'py>,
@@ -119,9 +119,18 @@ fn compress_messages<'py>(
     model_limit: usize,
     query: Option<String>,
     max_threads: usize,
+    retrieval: bool,
+    retrieval_key: Option<Vec<u8>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let options =
-        Options { level: Level::parse(level)?, target_ratio, min_tokens, model_limit, query, max_threads };
+    let options = Options {
+        level: Level::parse(level)?,
+        target_ratio,
+        min_tokens,
+        model_limit,
+        query,
+        max_threads,
+        retrieval: retrieval_mode(retrieval, retrieval_key),
+    };
     let mut reader = Reader::default();
     let values = match messages.cast::<PyList>() {
         Ok(list) => list.iter().map(|m| reader.value(&m, 0)).collect(),
@@ -137,6 +146,19 @@ fn compress_messages<'py>(
     });
     let outcome = outcome?;
     export(py, &outcome, &request, tokenizer(&model))
+}
+
+fn retrieval_mode(on: bool, key: Option<Vec<u8>>) -> Retrieval {
+    match (on, key) {
+        (false, _) => Retrieval::Off,
+        (true, None) => Retrieval::Plain,
+        (true, Some(key)) => Retrieval::Keyed(key),
+    }
+}
+
+/// What a store must hold: `(hash, message, text)`.
+fn originals<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bound<'py, PyList>> {
+    PyList::new(py, outcome.originals.iter().map(|o| (&o.hash, o.message, &o.text)))
 }
 
 /// Name of the tokenizer of a model and whether it is the model's own.
@@ -179,6 +201,7 @@ fn export<'py>(
         outcome.over_limit,
         outcome.rewrites,
         tokenizer,
+        originals(py, outcome)?,
     )
         .into_pyobject(py)
 }
@@ -195,9 +218,9 @@ fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {
 }
 
 /// Compresses the body of an HTTP request. Returns
-/// `(new_body | None, tokens_before, tokens_after, transforms, tokenizer)`.
+/// `(new_body | None, tokens_before, tokens_after, transforms, tokenizer, originals)`.
 #[pyfunction]
-#[pyo3(signature = (body, model, level, target_ratio, min_tokens, model_limit, query, max_threads))]
+#[pyo3(signature = (body, model, level, target_ratio, min_tokens, model_limit, query, max_threads, retrieval, retrieval_key))]
 #[allow(clippy::too_many_arguments)]
 fn compress_body<'py>(
     py: Python<'py>,
@@ -209,9 +232,18 @@ fn compress_body<'py>(
     model_limit: usize,
     query: Option<String>,
     max_threads: usize,
+    retrieval: bool,
+    retrieval_key: Option<Vec<u8>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let options =
-        Options { level: Level::parse(level)?, target_ratio, min_tokens, model_limit, query, max_threads };
+    let options = Options {
+        level: Level::parse(level)?,
+        target_ratio,
+        min_tokens,
+        model_limit,
+        query,
+        max_threads,
+        retrieval: retrieval_mode(retrieval, retrieval_key),
+    };
     let done = py.detach(|| body::compress_body(&body, model.as_deref(), &options))?;
     let mut transforms: Vec<&str> = Vec::new();
     for transform in done.outcome.decisions.iter().flat_map(|d| &d.transforms) {
@@ -221,7 +253,8 @@ fn compress_body<'py>(
     }
     let new = done.body.map(|b| PyBytes::new(py, &b));
     let tokenizer = tokenizer(&done.model);
-    (new, done.outcome.tokens_before, done.outcome.tokens_after, transforms, tokenizer).into_pyobject(py)
+    let o = &done.outcome;
+    (new, o.tokens_before, o.tokens_after, transforms, tokenizer, originals(py, o)?).into_pyobject(py)
 }
 
 /// Decodes every re-encoded block in `text`; what was left out stays left out.

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import conversations as c
 import headroom
 from headroom import _core, compress
-from marks import restore
+from marks import restore, restore_diff
 
 LEVELS = ["lossless", "balanced", "aggressive"]
 dialect = st.sampled_from(sorted(c.DIALECTS))
@@ -54,6 +54,8 @@ def check_restorable(before: list[Any], result: headroom.CompressResult) -> None
                 assert same_json(headroom.expand(new_text), old_text)
             for record in gone:
                 assert record.text in old_text
+        elif result.decisions[i].reason == "diff":
+            restore_diff(new_text, gone, old_text)
         else:
             assert restore(new_text, gone) == old_text
 
@@ -121,7 +123,7 @@ def test_user_messages_that_hold_payload_and_question(question: str, payload: st
 @given(c.turns, level)
 def test_a_tool_output_after_a_compressed_user_message_stays_the_same(turns: list[c.Turn], level: str) -> None:
     question, _, output = turns[0]
-    messages = [{"role": "user", "content": f"{output}\n\n{question}"}, *c.chat(turns)[2:]]
+    messages = [{"role": "user", "content": f"{output}\n\n{question}"}, *c.from_first_answer(turns)]
     once = compress(messages, level=level).messages
     _core.clear_memo()
     assert compress(once, level=level).messages == once

@@ -15,6 +15,8 @@ def compress_messages(
     model_limit: int,
     query: str | None,
     max_threads: int,
+    retrieval: bool,
+    retrieval_key: bytes | None,
 ) -> tuple[
     list[tuple[int, tuple[str | int, ...], str]],
     list[
@@ -34,6 +36,7 @@ def compress_messages(
     int,
     int,
     tuple[str, bool],
+    list[tuple[str, int, str]],
 ]: ...
 def compress_body(
     body: bytes,
@@ -44,7 +47,9 @@ def compress_body(
     model_limit: int,
     query: str | None,
     max_threads: int,
-) -> tuple[bytes | None, int, int, list[str], tuple[str, bool]]: ...
+    retrieval: bool,
+    retrieval_key: bytes | None,
+) -> tuple[bytes | None, int, int, list[str], tuple[str, bool], list[tuple[str, int, str]]]: ...
 def expand(text: str) -> str: ...
 def count_tokens(text: str, model: str) -> int: ...
 def memo_stats() -> tuple[int, int, int]: ...

@@ -27,6 +27,10 @@ class CompressConfig:
         min_tokens: nothing is compressed while the messages up to a turn's end have fewer tokens.
         query: the question to compress for, in place of the one found in the messages.
         max_threads: threads used for one request; 0 means as many as the machine has. Changes no byte.
+        retrieval: whoever reads the messages can call `headroom_retrieve`, so each message from which
+            something was left out carries one hash. What the hashes stand for is in
+            `CompressResult.originals`.
+        retrieval_key: a secret that keys the hashes; all who share a store must share it.
     """
 
     level: Level = "balanced"
@@ -34,6 +38,8 @@ class CompressConfig:
     min_tokens: int = 0
     query: str | None = None
     max_threads: int = 0
+    retrieval: bool = False
+    retrieval_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ class CompressResult:
         tokenizer: name of the encoding that counted.
         tokens_exact: False where counts are estimates, because the model's tokenizer is not public.
         original: the messages that were given, the same objects.
+        originals: for each hash in the messages, the text it stands for; what a store must hold.
     """
 
     messages: list[Any]
@@ -132,6 +139,7 @@ class CompressResult:
     tokenizer: str = ""
     tokens_exact: bool = True
     original: Sequence[Any] = field(default=(), repr=False, compare=False)
+    originals: dict[str, str] = field(default_factory=dict, repr=False)
 
     def explain(self, color: bool = False) -> str:
         """What was seen, kept and left out, and why, for a person to judge.
@@ -199,7 +207,7 @@ def compress(
         TypeError: an unknown option.
     """
     options = make_config(config, config_fields)
-    edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact) = _core.compress_messages(
+    edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact), originals = _core.compress_messages(
         messages,
         model,
         options.level,
@@ -208,6 +216,8 @@ def compress(
         model_limit,
         options.query,
         options.max_threads,
+        options.retrieval,
+        options.retrieval_key,
     )
     made = [
         Decision(m, action, why, tuple(done), b, a, tuple(Block(path, *span, *rest) for path, span, *rest in blocks))
@@ -225,6 +235,7 @@ def compress(
         tokenizer=tokenizer,
         tokens_exact=exact,
         original=messages,
+        originals={hash_: text for hash_, _, text in originals},
     )
 
 
@@ -251,7 +262,7 @@ def compress_body(
         InvalidMessagesError: the body is not usable JSON, or names its messages twice.
     """
     options = make_config(config, config_fields)
-    new, before, after, transforms, (tokenizer, exact) = _core.compress_body(
+    new, before, after, transforms, (tokenizer, exact), originals = _core.compress_body(
         body,
         model,
         options.level,
@@ -260,6 +271,8 @@ def compress_body(
         model_limit,
         options.query,
         options.max_threads,
+        options.retrieval,
+        options.retrieval_key,
     )
     return new, CompressResult(
         messages=[],
@@ -268,6 +281,7 @@ def compress_body(
         transforms_applied=transforms,
         tokenizer=tokenizer,
         tokens_exact=exact,
+        originals={hash_: text for hash_, _, text in originals},
     )
 
 

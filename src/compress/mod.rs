@@ -6,6 +6,7 @@
 mod echo;
 mod limit;
 mod parallel;
+mod pointer;
 mod text;
 mod turns;
 
@@ -64,6 +65,17 @@ pub struct Decision {
     pub blocks: Vec<(Vec<Step>, Block)>,
 }
 
+/// The original of a message that carries a hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// The hash: 24 lower-case hexadecimal digits.
+    pub hash: String,
+    /// Index of the message.
+    pub message: usize,
+    /// The message's changed texts as they were, joined by newlines.
+    pub text: String,
+}
+
 /// The result for a whole request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
@@ -77,6 +89,8 @@ pub struct Outcome {
     pub tokens_before: usize,
     /// Tokens of all messages after.
     pub tokens_after: usize,
+    /// What a store must hold so that the hashes in the messages can be redeemed.
+    pub originals: Vec<Original>,
     /// Tokens by which the messages still exceed `model_limit`; 0 if they fit.
     pub over_limit: usize,
     /// How often older turns were squeezed further to fit `model_limit`, over the whole conversation.
@@ -128,6 +142,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
     let mut out =
         Outcome { over_limit: settled.over_limit, rewrites: settled.rewrites, ..Outcome::default() };
     let mut done = jobs.iter().zip(&results).peekable();
+    let pointers = pointer::Pointers { retrieval: &options.retrieval, counter: &counter };
     for (i, message) in messages.iter().enumerate() {
         let before = counts[i];
         let mut decision =
@@ -151,6 +166,11 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
             decision.tokens_after -= result.saved.min(decision.tokens_after);
             decision.transforms.extend(&result.transforms);
             kinds.extend(result.kinds.iter().filter(|k| !kinds.contains(k)).copied().collect::<Vec<_>>());
+        }
+        let saved = before - decision.tokens_after;
+        if let Some((original, cost)) = pointers.add(request, i, saved, &mut out) {
+            decision.tokens_after += cost;
+            out.originals.push(original);
         }
         decision.action = if kinds.is_empty() { "kept" } else { "compressed" };
         decision.reason =

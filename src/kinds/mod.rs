@@ -109,7 +109,10 @@ pub fn expand(text: &str) -> String {
             kind.expand(block.body, block.words).or_else(|| block.words.is_empty().then(|| block.body.to_owned()))
         });
         match data {
-            Some(data) => out.push_str(&data),
+            Some(data) => {
+                out.push_str(&data);
+                out.push_str(block.pointer);
+            }
             None => out.push_str(&text[block.range.clone()]),
         }
         done = block.range.end;

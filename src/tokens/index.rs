@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::families::Tokenizer;
+use super::scan::Sink;
 
 /// Prefix sums of a text's tokens: [`TokenIndex::range`] of any range in constant time.
 ///
@@ -25,25 +26,34 @@ pub struct TokenIndex {
     len: usize,
 }
 
+impl Sink for TokenIndex {
+    #[inline]
+    fn starts(&mut self, at: usize, starts: u64) {
+        let (word, shift) = (at / 64, at % 64);
+        if let Some(bits) = self.bits.get_mut(word) {
+            *bits |= starts << shift;
+        }
+        if shift > 0
+            && let Some(bits) = self.bits.get_mut(word + 1)
+        {
+            *bits |= starts >> (64 - shift);
+        }
+    }
+
+    /// The bits behind the piece's first, which are nobody else's.
+    #[inline]
+    fn more(&mut self, start: usize, more: usize) {
+        for at in start + 1..=start + more {
+            if let Some(bits) = self.bits.get_mut(at / 64) {
+                *bits |= 1 << (at % 64);
+            }
+        }
+    }
+}
+
 impl TokenIndex {
     pub(super) fn new(tokenizer: &'static Tokenizer, len: usize) -> Self {
         TokenIndex { tokenizer, bits: vec![0; len / 64 + 1], before: Vec::new(), len }
-    }
-
-    #[inline]
-    pub(super) fn push(&mut self, start: usize, tokens: usize) {
-        let word = start / 64;
-        if start % 64 + tokens <= 64 {
-            if let Some(bits) = self.bits.get_mut(word) {
-                *bits |= (u64::MAX >> (64 - tokens.clamp(1, 64))) << (start % 64);
-            }
-        } else {
-            for at in start..start + tokens {
-                if let Some(bits) = self.bits.get_mut(at / 64) {
-                    *bits |= 1 << (at % 64);
-                }
-            }
-        }
     }
 
     pub(super) fn finish(mut self) -> Self {

@@ -13,21 +13,23 @@
 //! several threads. For models whose tokenizer nobody can have, the count is an estimate and says so
 //! (`families`). `docs/tokens.md` has the measurements behind the choices.
 
+mod cache;
 mod classes;
 mod families;
 mod hash;
 mod index;
 mod merge;
 mod models;
+mod scan;
 mod split;
 mod vocab;
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use families::{Base, EXACT, Tokenizer};
 pub use index::TokenIndex;
-use split::{Cl100k, O200k, Pattern, R50k};
-use vocab::Vocabulary;
+use scan::{ByRange, Sink, Sum, Till, scan};
+use split::{Cl100k, O200k, R50k};
 
 /// Counts the tokens of one model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,32 +52,23 @@ impl Counter {
 
     /// Tokens of `text`; special tokens count as the text they are written in.
     pub fn count(&self, text: &str) -> usize {
-        let mut tokens = 0;
-        self.pieces(text, |_, piece| {
-            tokens += piece;
-            ControlFlow::Continue(())
-        });
-        self.tokenizer.scaled(tokens as u64) as usize
+        let mut sum = Sum::default();
+        self.scan(text, &mut sum);
+        self.tokenizer.scaled(sum.tokens) as usize
     }
 
-    /// Tokens of `text` if they are at most `limit`; counting stops where they are known to be more.
+    /// Tokens of `text` if they are at most `limit`; counting stops soon after they are known to be more.
     pub fn count_till_limit(&self, text: &str, limit: usize) -> Option<usize> {
-        let (mut tokens, mut count) = (0, 0);
-        self.pieces(text, |_, piece| {
-            tokens += piece;
-            count = self.tokenizer.scaled(tokens as u64) as usize;
-            if count > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        let mut sum = Till { tokens: 0, limit: limit as u64, tokenizer: self.tokenizer };
+        self.scan(text, &mut sum);
+        let count = self.tokenizer.scaled(sum.tokens) as usize;
         (count <= limit).then_some(count)
     }
 
     /// Prefix sums of the tokens of `text`, for the count of any range of it.
     pub fn index(&self, text: &str) -> TokenIndex {
         let mut index = TokenIndex::new(self.tokenizer, text.len());
-        self.pieces(text, |start, tokens| {
-            index.push(start, tokens);
-            ControlFlow::Continue(())
-        });
+        self.scan(text, &mut index);
         index.finish()
     }
 
@@ -83,24 +76,9 @@ impl Counter {
     /// piece counts for the range it starts in, for none if it starts between two, so that ranges
     /// which cover the text have counts that add up to its count.
     pub fn count_ranges(&self, text: &str, ranges: &[Range<usize>]) -> Vec<u32> {
-        let mut counts = vec![0u32; ranges.len()];
-        let (mut at, mut base, mut scaled) = (0, 0u64, 0u64);
-        self.pieces(text, |start, tokens| {
-            while ranges.get(at).is_some_and(|range| range.end <= start) {
-                at += 1;
-            }
-            base += tokens as u64;
-            let before = std::mem::replace(&mut scaled, self.tokenizer.scaled(base));
-            match (ranges.get(at), counts.get_mut(at)) {
-                (Some(range), Some(count)) if range.start <= start => {
-                    *count = count.saturating_add((scaled - before) as u32)
-                }
-                (None, _) => return ControlFlow::Break(()),
-                _ => {}
-            }
-            ControlFlow::Continue(())
-        });
-        counts
+        let mut sums = ByRange::new(ranges);
+        self.scan(text, &mut sums);
+        sums.scaled(self.tokenizer)
     }
 
     /// What counts: the name of the encoding ("o200k_base"), of an estimate also how it is made
@@ -119,39 +97,17 @@ impl Counter {
         self.tokenizer.exact
     }
 
-    /// Calls `each` with the start of every piece of `text` and its tokens in the base vocabulary.
     #[inline]
-    fn pieces(&self, text: &str, each: impl FnMut(usize, usize) -> ControlFlow<()>) {
+    fn scan(&self, text: &str, sink: &mut impl Sink) {
         let text = text.as_bytes();
         match self.tokenizer.base {
-            Base::O200k => pieces::<O200k<3>>(&vocab::O200K, text, each),
-            Base::O200kDigits => pieces::<O200k<1>>(&vocab::O200K, text, each),
-            Base::Cl100k => pieces::<Cl100k<3>>(&vocab::CL100K, text, each),
-            Base::Cl100kDigits => pieces::<Cl100k<1>>(&vocab::CL100K, text, each),
-            Base::P50k => pieces::<R50k>(&vocab::P50K, text, each),
-            Base::R50k => pieces::<R50k>(&vocab::R50K, text, each),
+            Base::O200k => scan::<O200k<3>>(&vocab::O200K, text, sink),
+            Base::O200kDigits => scan::<O200k<1>>(&vocab::O200K, text, sink),
+            Base::Cl100k => scan::<Cl100k<3>>(&vocab::CL100K, text, sink),
+            Base::Cl100kDigits => scan::<Cl100k<1>>(&vocab::CL100K, text, sink),
+            Base::P50k => scan::<R50k>(&vocab::P50K, text, sink),
+            Base::R50k => scan::<R50k>(&vocab::R50K, text, sink),
         }
-    }
-}
-
-#[inline(always)]
-fn pieces<P: Pattern>(
-    vocabulary: &Vocabulary,
-    text: &[u8],
-    mut each: impl FnMut(usize, usize) -> ControlFlow<()>,
-) {
-    let mut at = 0;
-    while at < text.len() {
-        let end = P::end(text, at);
-        let tokens = if end.single || end.at - at == 1 || vocabulary.contains(text, at, end.at) {
-            1
-        } else {
-            merge::count(vocabulary, text, at, end.at)
-        };
-        if each(at, tokens).is_break() {
-            return;
-        }
-        at = end.at;
     }
 }
 

@@ -54,18 +54,21 @@ mod r50k {
 
 /// One vocabulary, with the ranks of additional runs of spaces by length.
 pub(super) struct Vocabulary {
+    /// Tells vocabularies apart in the cache.
+    pub(super) id: u32,
     tables: &'static Tables,
     spaces: &'static [u32],
 }
 
 /// GPT-4o and later, gpt-oss.
-pub(super) static O200K: Vocabulary = Vocabulary { tables: &o200k::O200K_BASE, spaces: &[] };
+pub(super) static O200K: Vocabulary = Vocabulary { id: 0, tables: &o200k::O200K_BASE, spaces: &[] };
 /// GPT-4, GPT-3.5, embeddings.
-pub(super) static CL100K: Vocabulary = Vocabulary { tables: &cl100k::CL100K_BASE, spaces: &[] };
+pub(super) static CL100K: Vocabulary = Vocabulary { id: 1, tables: &cl100k::CL100K_BASE, spaces: &[] };
 /// GPT-3, GPT-2.
-pub(super) static R50K: Vocabulary = Vocabulary { tables: &r50k::R50K_BASE, spaces: &[] };
+pub(super) static R50K: Vocabulary = Vocabulary { id: 2, tables: &r50k::R50K_BASE, spaces: &[] };
 /// Codex and the last GPT-3 models: r50k_base and runs of spaces.
-pub(super) static P50K: Vocabulary = Vocabulary { tables: &r50k::R50K_BASE, spaces: r50k::P50K_SPACES };
+pub(super) static P50K: Vocabulary =
+    Vocabulary { id: 3, tables: &r50k::R50K_BASE, spaces: r50k::P50K_SPACES };
 
 /// The eight bytes at `at`, padded behind the end of the text.
 #[inline(always)]
@@ -112,11 +115,31 @@ pub(super) fn key(text: &[u8], start: usize, len: usize) -> (u64, u64) {
 }
 
 impl Vocabulary {
-    /// Whether a key of at most [`SHORT`] bytes is a token of the tables (runs of spaces left aside).
+    /// Whether a key of at most [`SHORT`] bytes is a token.
     #[inline(always)]
-    fn has_short(&self, word: u64) -> bool {
+    pub(super) fn has_short(&self, text: &[u8], start: usize, end: usize, word: u64) -> bool {
         let table = &self.tables.short;
         u64::from_le_bytes(table.keys[table.slot(hash::short(word))]) == word
+            || self.has_spaces(text, start, end)
+    }
+
+    /// Whether a key of more than [`SHORT`] and at most [`MEDIUM`] bytes is a token.
+    #[inline(always)]
+    pub(super) fn has_medium(&self, text: &[u8], start: usize, end: usize, (low, high): (u64, u64)) -> bool {
+        let table = &self.tables.medium;
+        let known = u128::from_le_bytes(table.keys[table.slot(hash::medium(low, high))]);
+        known == (low as u128 | (high as u128) << 64) || self.has_spaces(text, start, end)
+    }
+
+    /// Whether `text[start..end]`, of more than [`MEDIUM`] bytes, is a token.
+    #[inline(always)]
+    pub(super) fn has_long(&self, text: &[u8], start: usize, end: usize) -> bool {
+        self.rank_long(text, start, end) != NO_RANK || self.has_spaces(text, start, end)
+    }
+
+    #[inline(always)]
+    fn has_spaces(&self, text: &[u8], start: usize, end: usize) -> bool {
+        !self.spaces.is_empty() && self.rank_spaces(text, start, end) != NO_RANK
     }
 
     /// The rank of `text[start..end]` as a token, or [`NO_RANK`].
@@ -137,21 +160,6 @@ impl Vocabulary {
             self.rank_long(text, start, end)
         };
         if rank == NO_RANK && !self.spaces.is_empty() { self.rank_spaces(text, start, end) } else { rank }
-    }
-
-    /// Whether `text[start..end]` is a token.
-    #[inline(always)]
-    pub(super) fn contains(&self, text: &[u8], start: usize, end: usize) -> bool {
-        if end - start <= SHORT {
-            let word = word_at(text, start) | padding(end - start);
-            if self.has_short(word) {
-                return true;
-            }
-            if self.spaces.is_empty() {
-                return false;
-            }
-        }
-        self.rank(text, start, end) != NO_RANK
     }
 
     #[inline(never)]

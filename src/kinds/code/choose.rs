@@ -8,8 +8,10 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use super::language::is_data;
+use super::listing::Listing;
 use super::outline::ItemKind;
-use super::view::View;
+use super::view::{Entry, View};
 use crate::kinds::Context;
 use crate::options::Level;
 use crate::score::{query, terms};
@@ -23,6 +25,8 @@ const MAX_NAMED_SHARE: f64 = 0.6;
 /// What callees and callers may add to the named ones, as a share of the text and in bytes at least.
 const NEIGHBOUR_SHARE: f64 = 0.2;
 const NEIGHBOUR_MIN_BYTES: usize = 2_000;
+/// What level aggressive leaves of that.
+const AGGRESSIVE_DIVISOR: usize = 4;
 /// A body of fewer bytes costs less than its mark (about 12 tokens) is worth.
 const MIN_BODY_BYTES: usize = 80;
 /// A comment keeps its first lines; the rest goes if it has at least this many bytes.
@@ -41,7 +45,13 @@ struct Candidate {
 }
 
 /// For each line whether it stays. `None` if all do.
-pub fn keep(text: &str, lines: &[Range<usize>], view: &View, cx: &Context<'_>) -> Option<Vec<bool>> {
+pub fn keep(
+    text: &str,
+    lines: &[Range<usize>],
+    listing: Option<&Listing>,
+    view: &View,
+    cx: &Context<'_>,
+) -> Option<Vec<bool>> {
     let named = gate(view, cx, lines);
     let aggressive = cx.options.level == Level::Aggressive;
     let ratio = cx.options.target_ratio;
@@ -52,6 +62,9 @@ pub fn keep(text: &str, lines: &[Range<usize>], view: &View, cx: &Context<'_>) -
     let whole = if may_drop_bodies { neighbours(text, lines, view, &named, cx) } else { HashSet::new() };
     let mut candidates = if may_drop_bodies { bodies(text, lines, view, &whole, cx) } else { Vec::new() };
     comments(text, lines, view, &whole, &mut candidates);
+    if may_drop_bodies {
+        tables(text, lines, view, &whole, listing, &mut candidates);
+    }
     if let Some(ratio) = ratio {
         // Lowest value first, the longest of equals; what is not needed to reach the target stays.
         candidates.sort_by_key(|c| (c.value, usize::MAX - c.bytes));
@@ -94,6 +107,19 @@ fn gate(view: &View, cx: &Context<'_>, lines: &[Range<usize>]) -> Vec<usize> {
     }
     found.sort_unstable();
     found.dedup();
+    // A type beside one of its functions says where that one is, not that all of it matters.
+    let functions: Vec<usize> = found
+        .iter()
+        .copied()
+        .filter(|i| view.entries[*i].kind == ItemKind::Function)
+        .map(|i| view.entries[i].head)
+        .collect();
+    if !functions.is_empty() {
+        found.retain(|i| {
+            let entry = &view.entries[*i];
+            entry.kind == ItemKind::Function || !functions.iter().any(|head| entry.lines.contains(head))
+        });
+    }
     let total = lines.last().map_or(0, |l| l.end);
     let mut named_bytes = 0;
     let mut end = 0;
@@ -185,6 +211,28 @@ fn for_each_identifier<'t>(text: &'t str, mut f: impl FnMut(&'t str)) {
     }
 }
 
+/// Calls `f` with the name of each call in `source` and the word before its dot, if it has one: `""`
+/// for anything that is no word.
+fn for_each_call<'t>(source: &'t str, mut f: impl FnMut(&'t str, Option<&'t str>)) {
+    let b = source.as_bytes();
+    let mut last: &str = "";
+    for_each_identifier(source, |word| {
+        let start = word.as_ptr() as usize - source.as_ptr() as usize;
+        let end = start + word.len();
+        if b.get(end) == Some(&b'(') || b.get(end) == Some(&b'!') {
+            let before = source[..start].trim_end_matches(':');
+            let joint = start - before.len() > 0 || before.ends_with('.') || before.ends_with("->");
+            let before = before.trim_end_matches(['.', '>', '-', '?']);
+            let base = if joint { Some(if before.ends_with(last) { last } else { "" }) } else { None };
+            f(word, base);
+        }
+        last = word;
+    });
+}
+
+/// What stands before the dot of a call on the same object.
+const SELVES: [&str; 6] = ["self", "this", "cls", "Self", "super", "static"];
+
 /// The entries that stay whole: the named, what they call, who mentions them, what the call names.
 fn neighbours(
     text: &str,
@@ -207,13 +255,24 @@ fn neighbours(
         }
     }
     let mut budget = NEIGHBOUR_MIN_BYTES.max((text.len() as f64 * NEIGHBOUR_SHARE) as usize);
+    if cx.options.level == Level::Aggressive {
+        budget /= AGGRESSIVE_DIVISOR;
+    }
     let mut order: Vec<usize> = Vec::new();
     // Callees, in the order of the calls.
     for i in named {
-        if view.entries[*i].kind == ItemKind::Function {
-            for_each_identifier(slice(&(view.entries[*i].head..view.entries[*i].lines.end)), |word| {
+        let entry = &view.entries[*i];
+        if entry.kind == ItemKind::Function {
+            let source = slice(&(entry.head..entry.lines.end));
+            for_each_call(source, |name, base| {
+                let is_own = base.is_none_or(|base| {
+                    SELVES.contains(&base)
+                        || base == entry.owner
+                        || by_name.contains_key(base)
+                        || entry.receiver == base
+                });
                 // A name that many functions have (`new`, `fmt`) does not say which one is called.
-                if let Some(list) = by_name.get(word).filter(|list| list.len() <= 2) {
+                if let Some(list) = by_name.get(name).filter(|list| is_own && list.len() <= 2) {
                     order.extend(list);
                 }
             });
@@ -266,7 +325,7 @@ fn is_whole(view: &View, whole: &HashSet<usize>, i: usize) -> bool {
 const MAX_DEPTH: usize = 64;
 
 /// Bodies that may go: outermost functions first, but those that only hold others, or that hold one
-/// that stays, give up their inner ones.
+/// that stays, give up their inner ones. Between two that go, blank lines and comments go along.
 fn bodies(
     text: &str,
     lines: &[Range<usize>],
@@ -284,14 +343,13 @@ fn bodies(
         inner_bytes[parent] +=
             if entry.body.is_empty() { inner_bytes[i] } else { bytes_of(lines, &entry.body) };
     }
-    let terms: HashSet<&str> = cx.query.terms.iter().map(String::as_str).collect();
     let mut gone_until = 0;
-    let mut out = Vec::new();
+    let mut going: Vec<&Entry> = Vec::new();
     for (i, entry) in view.entries.iter().enumerate() {
-        let bytes = bytes_of(lines, &entry.body);
-        let is_shell = inner_bytes[i] as f64 > bytes as f64 * SHELL_SHARE;
-        if entry.body.start < gone_until
-            || bytes < MIN_BODY_BYTES
+        let is_shell =
+            !entry.is_named && inner_bytes[i] as f64 > bytes_of(lines, &entry.body) as f64 * SHELL_SHARE;
+        if entry.body.is_empty()
+            || entry.body.start < gone_until
             || holds_whole[i]
             || is_shell
             || is_whole(view, whole, i)
@@ -299,17 +357,33 @@ fn bodies(
             continue;
         }
         gone_until = entry.body.end;
-        let value = if cx.options.target_ratio.is_some() {
-            shared(&text[lines[entry.head].clone()], &terms)
-        } else {
-            0
-        };
-        out.push(Candidate { lines: entry.body.clone(), value, bytes });
+        going.push(entry);
+    }
+    let terms: HashSet<&str> = cx.query.terms.iter().map(String::as_str).collect();
+    let mut out = Vec::new();
+    for (k, entry) in going.iter().enumerate() {
+        let mut gone = entry.body.clone();
+        if let Some(next) = going.get(k + 1)
+            && next.head >= gone.end
+            && (gone.end..next.head).all(|i| view.comment[i] || view.blank[i])
+        {
+            gone.end = next.head;
+        }
+        let bytes = bytes_of(lines, &gone);
+        if bytes >= MIN_BODY_BYTES {
+            let value = if cx.options.target_ratio.is_some() {
+                shared(&text[lines[entry.head].clone()], &terms)
+            } else {
+                0
+            };
+            out.push(Candidate { lines: gone, value, bytes });
+        }
     }
     out
 }
 
-/// A function whose inner functions hold more than this share of it is a container of them.
+/// A callback without a name of its own (`describe`, a module's wrapper) whose inner functions hold more
+/// than this share of it is a container of them.
 const SHELL_SHARE: f64 = 0.7;
 
 /// How many terms of the query a line has.
@@ -325,31 +399,98 @@ fn comments(
     whole: &HashSet<usize>,
     out: &mut Vec<Candidate>,
 ) {
-    let mut gone: Vec<Range<usize>> = out.iter().map(|c| c.lines.clone()).collect();
-    let mut stay: Vec<Range<usize>> = whole.iter().map(|i| view.entries[*i].lines.clone()).collect();
-    gone.sort_by_key(|r| r.start);
-    stay.sort_by_key(|r| r.start);
-    let covered = |ranges: &[Range<usize>], r: &Range<usize>| {
-        let at = ranges.partition_point(|x| x.start <= r.start);
-        // Ranges may nest: look a few back.
-        ranges[at.saturating_sub(8)..at].iter().any(|x| x.end >= r.end)
-            || ranges.get(at).is_some_and(|x| x.start < r.end)
-    };
-    for comment in &view.comments {
-        let mut head = COMMENT_HEAD_LINES;
-        // `/**` alone says nothing.
-        if let Some(first) = lines.get(comment.start)
-            && text[first.clone()].trim_matches(|c: char| !c.is_alphanumeric()).is_empty()
-        {
-            head += 1;
-        }
-        let rest = comment.start + head..comment.end;
-        if rest.is_empty() || covered(&gone, comment) || covered(&stay, comment) {
+    let is_settled = settled(lines, view, whole, out);
+    let mut start = 0;
+    for i in 0..=lines.len() {
+        if i < lines.len() && !is_settled[i] && view.comment[i] {
             continue;
         }
-        let bytes = bytes_of(lines, &rest);
-        if bytes >= MIN_COMMENT_BYTES {
+        if i > start
+            && let Some(rest) = comment_rest(text, lines, start..i)
+        {
+            let bytes = bytes_of(lines, &rest);
             out.push(Candidate { lines: rest, value: 0, bytes });
         }
+        start = i + 1;
     }
+}
+
+/// For each line whether it goes already or belongs to what stays whole.
+fn settled(lines: &[Range<usize>], view: &View, whole: &HashSet<usize>, out: &[Candidate]) -> Vec<bool> {
+    // How many ranges cover each line, as differences.
+    let mut cover = vec![0i32; lines.len() + 1];
+    let stay = whole.iter().map(|i| &view.entries[*i].lines);
+    for range in out.iter().map(|c| &c.lines).chain(stay) {
+        cover[range.start] += 1;
+        cover[range.end] -= 1;
+    }
+    let mut depth = 0;
+    let depths = cover[..lines.len()].iter().map(|change| {
+        depth += change;
+        depth > 0
+    });
+    depths.collect()
+}
+
+/// The middle of long literal lists (tables of bytes, strings, cases), unless what stays whole mentions
+/// a word of the line that opens them.
+fn tables(
+    text: &str,
+    lines: &[Range<usize>],
+    view: &View,
+    whole: &HashSet<usize>,
+    listing: Option<&Listing>,
+    out: &mut Vec<Candidate>,
+) {
+    let is_settled = settled(lines, view, whole, out);
+    let code = |i: usize| {
+        let line = &text[lines[i].clone()];
+        line[listing.map_or(0, |l| l.prefix_len(line))..].trim()
+    };
+    let mut words: Option<HashSet<&str>> = None;
+    let mut start = 0;
+    for i in 0..=lines.len() {
+        if i < lines.len() && !is_settled[i] && !view.blank[i] && is_data(code(i)) {
+            continue;
+        }
+        let rest = start + TABLE_HEAD_LINES..i;
+        if start > 0 && rest.len() >= MIN_TABLE_LINES {
+            let words = words.get_or_insert_with(|| {
+                let mut words = HashSet::new();
+                for entry in whole.iter().map(|i| &view.entries[*i].lines) {
+                    for_each_identifier(&text[lines[entry.start].start..lines[entry.end - 1].end], |w| {
+                        words.insert(w);
+                    });
+                }
+                words
+            });
+            let mut is_used = false;
+            for_each_identifier(code(start - 1), |w| is_used |= w.len() > 3 && words.contains(w));
+            if !is_used {
+                let bytes = bytes_of(lines, &rest);
+                out.push(Candidate { lines: rest, value: 0, bytes });
+            }
+        }
+        start = i + 1;
+    }
+}
+
+/// Lines of a long literal list that stay, to show what it holds.
+const TABLE_HEAD_LINES: usize = 3;
+/// Fewer lines than this are no long list.
+const MIN_TABLE_LINES: usize = 10;
+
+/// What may go of a run of comment lines: all but its summary, if that is much.
+fn comment_rest(text: &str, lines: &[Range<usize>], run: Range<usize>) -> Option<Range<usize>> {
+    let says_something = |i: usize| text[lines[i].clone()].contains(char::is_alphabetic);
+    // `/**` alone says nothing.
+    let first = run.clone().find(|i| says_something(*i))?;
+    let rest = (first + 1..run.end)
+        .take(COMMENT_HEAD_LINES - 1)
+        .take_while(|i| says_something(*i))
+        .last()
+        .unwrap_or(first)
+        + 1;
+    let rest = rest..run.end;
+    (bytes_of(lines, &rest) >= MIN_COMMENT_BYTES).then_some(rest)
 }

@@ -83,6 +83,8 @@ pub struct Evidence {
     pub comment: usize,
     /// Lines that code never has: timestamps, test results, hunks, sentences.
     pub against: usize,
+    /// Those of them that belong to another kind of text without doubt: matches, hunks, tracebacks.
+    pub other: usize,
     votes: [u32; 9],
 }
 
@@ -95,7 +97,16 @@ impl Evidence {
             return;
         }
         self.lines += 1;
+        if is_other_kind(line) {
+            self.against += 1;
+            self.other += 1;
+            return;
+        }
         let voted = self.vote(line);
+        if !voted && is_data(line) {
+            self.lines -= 1;
+            return;
+        }
         if is_comment(line) && !voted {
             self.comment += 1;
         } else if voted || has_code_shape(line) {
@@ -291,8 +302,12 @@ impl Evidence {
 const MAX_LINE_BYTES: usize = 200;
 
 /// The longest prefix of `s` of at most `n` bytes that ends at a character boundary.
-fn clip(s: &str, n: usize) -> &str {
-    &s[..s.floor_char_boundary(n)]
+pub(super) fn clip(s: &str, n: usize) -> &str {
+    let mut end = n.min(s.len());
+    while !s.is_char_boundary(end) {
+        end -= 1;
+    }
+    &s[..end]
 }
 
 fn word_after_hash(line: &str) -> &str {
@@ -341,6 +356,46 @@ fn has_code_shape(line: &str) -> bool {
     }
 }
 
+/// Whether a trimmed line is a match of grep, part of a diff's or a test run's frame, or a traceback's.
+fn is_other_kind(line: &str) -> bool {
+    let starts = [
+        "diff --git ",
+        "@@ -",
+        "+++ b/",
+        "--- a/",
+        "Traceback (most recent",
+        "=====",
+        "E   ",
+        "FAILED ",
+        "PASSED ",
+        "test result:",
+    ];
+    if starts.iter().any(|start| line.starts_with(start))
+        || line.contains(" PASSED [")
+        || line.ends_with("... ok")
+    {
+        return true;
+    }
+    // `src/a.rs:12:…`
+    let path = line
+        .bytes()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'/' | b'.' | b'-' | b'@'))
+        .count();
+    let rest = &line.as_bytes()[path..];
+    let digits = rest.iter().skip(1).take_while(|b| b.is_ascii_digit()).count();
+    line[..path].contains('.')
+        && matches!(rest.first(), Some(b':' | b'-'))
+        && digits > 0
+        && matches!(rest.get(digits + 1), Some(b':' | b'-'))
+}
+
+/// Whether a trimmed line is an element of a literal list: it says nothing for or against.
+pub(super) fn is_data(line: &str) -> bool {
+    let b = line.as_bytes();
+    b.last() == Some(&b',')
+        && (matches!(b[0], b'"' | b'\'' | b'{' | b'[' | b'(' | b'-') || b[0].is_ascii_digit())
+}
+
 /// Whether a trimmed line is of a kind that source code does not have.
 fn is_foreign(line: &str) -> bool {
     let b = line.as_bytes();
@@ -349,22 +404,7 @@ fn is_foreign(line: &str) -> bool {
     let words = line.split(' ').count();
     let sentence = words >= 6 && line.ends_with('.') && b[0].is_ascii_uppercase();
     date || sentence
-        || [
-            "E   ",
-            "PASSED",
-            "FAILED",
-            "Traceback",
-            "File \"",
-            "diff --git",
-            "@@ ",
-            "+++ ",
-            "--- ",
-            "error:",
-            "warning:",
-            "at ",
-        ]
-        .iter()
-        .any(|start| line.starts_with(start))
+        || ["File \"", "error:", "warning:", "at "].iter().any(|start| line.starts_with(start))
         || line.contains(" PASSED")
         || line.contains(" FAILED")
         || line.contains(" ERROR ")

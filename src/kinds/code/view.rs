@@ -19,6 +19,10 @@ pub struct Entry {
     pub kind: ItemKind,
     /// Its name; empty if it has none.
     pub name: String,
+    /// Whether the name is an identifier that it was defined with, not the title of a callback.
+    pub is_named: bool,
+    /// What the method calls its object, where its head says (Go).
+    pub receiver: String,
     /// The type that a method belongs to, as far as its head or its place says.
     pub owner: String,
     /// Comments, decorators and attributes above the head, then the head and the body.
@@ -36,8 +40,10 @@ pub struct Entry {
 pub struct View {
     /// Functions and types in order.
     pub entries: Vec<Entry>,
-    /// Runs of comment lines in code, decorators not included.
-    pub comments: Vec<Range<usize>>,
+    /// For each line of the text whether it is nothing but a comment in code.
+    pub comment: Vec<bool>,
+    /// For each line of the text whether it is blank, but for a number in front.
+    pub blank: Vec<bool>,
 }
 
 /// At most this many lines above a head belong to it.
@@ -46,7 +52,8 @@ const MAX_LEAD_LINES: usize = 400;
 impl View {
     /// Reads all sections that are code.
     pub fn new(text: &str, lines: &[Range<usize>], sections: &[Section], listing: Option<&Listing>) -> Self {
-        let mut view = View::default();
+        let n = lines.len();
+        let mut view = View { entries: Vec::new(), comment: vec![false; n], blank: vec![false; n] };
         for section in sections {
             if let Some(language) = section.language {
                 view.add(text, lines, section.lines.clone(), language, listing);
@@ -90,7 +97,11 @@ impl View {
         };
         let outline = outline::outline(source, language);
         let is_comment = comment_lines(&outline.comments, &starts, source, line_of);
+        for n in 0..starts.len() {
+            self.blank[at.start + n] = line(n).trim_start().is_empty();
+        }
         let base = self.entries.len();
+        let mut depth: Vec<usize> = Vec::with_capacity(outline.items.len());
         let mut last_end = 0;
         for item in &outline.items {
             let head = line_of(item.start);
@@ -112,13 +123,17 @@ impl View {
                 Language::Python => brace + 1..end,
                 _ => brace + 1..end.max(brace + 1),
             };
+            depth.push(item.parent.map_or(0, |p| depth[p] + 1));
             let trusted = item.kind == ItemKind::Function
-                && body.len() > 1
-                && is_trusted(&line, head, end - 1, language);
+                && !body.is_empty()
+                && depth.last().is_some_and(|d| *d <= MAX_DEPTH)
+                && is_trusted(&line, head, brace, end - 1, language);
             let name = source.get(item.name.0..item.name.1).unwrap_or("");
             let parent = item.parent.map(|p| p + base);
-            let owner = match receiver(source, item.start, item.name.0, language) {
-                Some(owner) => owner.to_owned(),
+            let is_named = !name.is_empty() && !name.starts_with(['"', '\'', '`']);
+            let receiver = receiver(source, item.start, item.name.0, language);
+            let owner = match receiver {
+                Some((_, owner)) => owner.to_owned(),
                 None => parent
                     .and_then(|p| self.entries.get(p))
                     .map(|p| if p.kind == ItemKind::Type { p.name.clone() } else { p.owner.clone() })
@@ -128,6 +143,8 @@ impl View {
             self.entries.push(Entry {
                 kind: item.kind,
                 name: name.trim_matches(['"', '\'', '`']).to_owned(),
+                is_named,
+                receiver: receiver.map_or("", |r| r.0).to_owned(),
                 owner,
                 lines: shift(first..end),
                 head: head + at.start,
@@ -135,17 +152,7 @@ impl View {
                 parent,
             });
         }
-        let mut n = 0;
-        while n < is_comment.len() {
-            let from = n;
-            while n < is_comment.len() && is_comment[n] {
-                n += 1;
-            }
-            if n > from {
-                self.comments.push(from + at.start..n + at.start);
-            }
-            n += 1;
-        }
+        self.comment[at.start..at.start + is_comment.len()].copy_from_slice(&is_comment);
     }
 }
 
@@ -187,31 +194,50 @@ fn leads(line: &str, is_comment: bool, language: Language) -> bool {
         }
 }
 
-/// Whether the end of a function is where its indentation says.
-fn is_trusted<'s>(line: &impl Fn(usize) -> &'s str, head: usize, last: usize, language: Language) -> bool {
+/// Functions nested deeper than this do not collapse by themselves: their lines are looked at once per
+/// level.
+const MAX_DEPTH: usize = 24;
+
+/// Whether the end of a function is where its indentation says, and nothing inside of it is indented
+/// as if it stood beside it. Cost: the lines of the function.
+fn is_trusted<'s>(
+    line: &impl Fn(usize) -> &'s str,
+    head: usize,
+    brace: usize,
+    last: usize,
+    language: Language,
+) -> bool {
     let indent = |l: &str| l.len() - l.trim_start().len();
+    let margin = indent(line(head));
     match language {
         Language::Python => true,
-        Language::Ruby => {
-            indent(line(head)) == indent(line(last)) && line(last).trim_start().starts_with("end")
+        Language::Ruby => margin == indent(line(last)) && line(last).trim_start().starts_with("end"),
+        _ => {
+            margin == indent(line(last))
+                && line(last).trim_start().starts_with('}')
+                && !(brace + 1..last)
+                    .map(line)
+                    .any(|l| l.ends_with('{') && indent(l) <= margin && !l.starts_with('#'))
         }
-        _ => indent(line(head)) == indent(line(last)) && line(last).trim_start().starts_with('}'),
     }
 }
 
-/// The receiver of a Go method or the class before `::` of a C++ one.
-fn receiver(source: &str, start: usize, name: usize, language: Language) -> Option<&str> {
-    let before = source.get(start..name)?;
+/// The receiver of a Go method and its type, or the class before `::` of a C++ one.
+fn receiver(source: &str, start: usize, name: usize, language: Language) -> Option<(&str, &str)> {
+    let before = source.get(start..name)?.trim_end();
+    let last_word = |s: &'_ str| s.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
     match language {
         Language::Go => {
-            let inner = before.trim_end().strip_suffix(')')?;
-            let word = inner.split('[').next()?.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()?;
-            (!word.is_empty()).then_some(word)
+            let inner = before.strip_suffix(')')?.rsplit('(').next()?;
+            let inner = inner.split('[').next()?;
+            let owner = &inner[last_word(inner)..];
+            let object = inner.split([' ', '*']).next()?;
+            (!owner.is_empty()).then_some((object, owner))
         }
         Language::C => {
             let inner = before.trim_end_matches('~').strip_suffix("::")?;
-            let word = inner.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()?;
-            (!word.is_empty()).then_some(word)
+            let owner = &inner[last_word(inner)..];
+            (!owner.is_empty()).then_some(("", owner))
         }
         _ => None,
     }

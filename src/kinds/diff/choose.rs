@@ -1,9 +1,11 @@
 //! What of a diff stays: every changed line, unless its file is generated or clearly beside the
 //! question.
 //!
-//! Files are beside the question if it names others of the same diff and the diff is not small. A
+//! A file that the question names keeps its context as well. Files are beside the question if it names others of the same diff and the diff is not small. A
 //! file that belongs to a named one (`test_app.py` to `app.py`), or that holds a literal of the
 //! question, stays. Linear.
+
+use std::collections::HashSet;
 
 use super::parse::Part;
 use super::write::Source;
@@ -13,10 +15,12 @@ use crate::score::Query;
 /// What happens to the hunks of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
+    /// They stay, with all their context.
+    Full,
     /// They stay, but for context.
     Whole,
-    /// One mark with this label stands for all of them.
-    Collapsed(String),
+    /// The first so many stay; one mark with this label stands for the rest.
+    Front(usize, String),
 }
 
 /// What stays of a diff.
@@ -26,6 +30,8 @@ pub struct Choice {
     pub context_lines: Option<usize>,
     /// Whether the hashes of blobs stay.
     pub with_blobs: bool,
+    /// Whether statistics stay although the diff they count follows.
+    pub with_statistics: bool,
     /// Per file, counted from 1; 0 is what stands before the first header.
     pub files: Vec<Fate>,
 }
@@ -33,19 +39,7 @@ pub struct Choice {
 impl Choice {
     /// Everything stays.
     pub fn all() -> Self {
-        Choice { context_lines: None, with_blobs: true, files: Vec::new() }
-    }
-
-    /// What the header of the block says of it.
-    pub fn words(&self) -> String {
-        let context = match self.context_lines {
-            None => String::new(),
-            Some(0) => "; context cut".to_owned(),
-            Some(1) => "; context cut to 1 line".to_owned(),
-            Some(n) => format!("; context cut to {n} lines"),
-        };
-        let blobs = if self.with_blobs { "" } else { ", hashes left out" };
-        format!("{context}{blobs}")
+        Choice { context_lines: None, with_blobs: true, with_statistics: true, files: Vec::new() }
     }
 }
 
@@ -54,7 +48,7 @@ const BYTES_PER_TOKEN: usize = 4;
 /// Fewer tokens of hunks are not worth a mark.
 const MIN_COLLAPSED_TOKENS: usize = 30;
 /// A diff of fewer tokens is read as a whole, whatever the question names.
-const MIN_GATED_TOKENS: usize = 400;
+const MIN_GATED_TOKENS: usize = 1000;
 /// A diff of more tokens than this is more than anyone reads through.
 const MANY_TOKENS: usize = 24_000;
 /// The same at level aggressive.
@@ -65,8 +59,10 @@ const GENERATED_LINE_BYTES: usize = 600;
 /// A file of the diff.
 struct File<'t> {
     path: &'t str,
-    /// Tokens of its hunks without context beyond the first line.
+    /// Tokens of its hunks, changes only.
     tokens: usize,
+    /// The same for each hunk.
+    hunk_tokens: Vec<usize>,
     added: usize,
     removed: usize,
     changed_bytes: usize,
@@ -93,10 +89,15 @@ pub fn choose(
         let why = generated(file);
         let is_beside = has_named && total >= MIN_GATED_TOKENS && !touched[i];
         if !named[i] && file.tokens >= MIN_COLLAPSED_TOKENS && (why.is_some() || is_beside) {
-            fates[i] = Fate::Collapsed(label(file, why));
+            fates[i] = Fate::Front(0, label(file, why));
         }
     }
     let mut context_lines = if is_aggressive { 0 } else { 1 };
+    if options.target_ratio.is_none() && !is_aggressive {
+        // What is asked about is read with what stands around it.
+        let asked = fates.iter_mut().zip(&named).filter(|(fate, named)| **named && **fate == Fate::Whole);
+        asked.for_each(|(fate, _)| *fate = Fate::Full);
+    }
     let outside = text.len() / BYTES_PER_TOKEN;
     let budget = match options.target_ratio {
         Some(ratio) => {
@@ -111,27 +112,38 @@ pub fn choose(
         None if is_aggressive => MANY_AGGRESSIVE_TOKENS,
         None => MANY_TOKENS,
     };
-    collapse_largest(&mut fates, &files, &named, budget);
-    Choice { context_lines: Some(context_lines), with_blobs: false, files: fates }
+    cut_largest(&mut fates, &files, &named, budget);
+    Choice { context_lines: Some(context_lines), with_blobs: false, with_statistics: false, files: fates }
 }
 
-/// Collapses deleted files, then the largest, until the rest fits.
-fn collapse_largest(fates: &mut [Fate], files: &[File<'_>], named: &[bool], budget: usize) {
-    let is_whole = |fates: &[Fate], i: usize| fates[i] == Fate::Whole;
-    let mut left: usize = (0..files.len()).filter(|i| is_whole(fates, *i)).map(|i| files[i].tokens).sum();
+/// Cuts deleted files, then the largest, until the rest fits; what is then free goes to the first
+/// hunks of the files that were cut.
+fn cut_largest(fates: &mut [Fate], files: &[File<'_>], named: &[bool], budget: usize) {
+    let whole = |fates: &[Fate]| (0..files.len()).filter(|i| fates[*i] == Fate::Whole).collect::<Vec<_>>();
+    let mut left: usize = whole(fates).iter().map(|i| files[*i].tokens).sum();
     if left <= budget {
         return;
     }
-    let mut order: Vec<usize> = (1..files.len())
-        .filter(|i| is_whole(fates, *i) && !named[*i] && files[*i].tokens >= MIN_COLLAPSED_TOKENS)
-        .collect();
+    let mut order = whole(fates);
+    order.retain(|i| !named[*i] && files[*i].tokens >= MIN_COLLAPSED_TOKENS);
     order.sort_by_key(|i| (files[*i].added > 0, std::cmp::Reverse(files[*i].tokens), *i));
+    let mut cut = Vec::new();
     for i in order {
         if left <= budget {
             break;
         }
         left -= files[i].tokens;
-        fates[i] = Fate::Collapsed(label(&files[i], None));
+        cut.push(i);
+    }
+    let each = budget.saturating_sub(left) / cut.len().max(1);
+    for i in cut {
+        let mut used = 0;
+        let fits = |tokens: &&usize| {
+            used += **tokens;
+            used <= each
+        };
+        let front = files[i].hunk_tokens.iter().take_while(fits).count();
+        fates[i] = Fate::Front(front, label(&files[i], None));
     }
 }
 
@@ -147,6 +159,7 @@ fn files<'t>(source: &Source<'_>, parts: &[Part<'t>]) -> Vec<File<'t>> {
     let empty = |path, start| File {
         path,
         tokens: 0,
+        hunk_tokens: Vec::new(),
         added: 0,
         removed: 0,
         changed_bytes: 0,
@@ -161,6 +174,7 @@ fn files<'t>(source: &Source<'_>, parts: &[Part<'t>]) -> Vec<File<'t>> {
         let Some(file) = out.last_mut() else { continue };
         match part {
             Part::Hunk(hunk) => {
+                let before = file.tokens;
                 for line in &source.lines[hunk.body.clone()] {
                     let is_change = line.starts_with(['+', '-']);
                     file.added += usize::from(line.starts_with('+'));
@@ -171,11 +185,15 @@ fn files<'t>(source: &Source<'_>, parts: &[Part<'t>]) -> Vec<File<'t>> {
                     }
                 }
                 file.tokens += hunk.at.section.len() / BYTES_PER_TOKEN + 4;
+                file.hunk_tokens.push(file.tokens - before);
                 file.lines.end = hunk.body.end;
             }
             Part::Binary(lines) => {
                 file.has_binary = true;
-                file.tokens += source.lines[lines.clone()].iter().map(|l| l.len()).sum::<usize>() / 2;
+                // Base 85 has about two bytes to a token.
+                let tokens = source.lines[lines.clone()].iter().map(|l| l.len()).sum::<usize>() / 2;
+                file.tokens += tokens;
+                file.hunk_tokens.push(tokens);
                 file.lines.end = lines.end;
             }
             Part::Head(_) | Part::Raw(_) => {}
@@ -218,7 +236,7 @@ fn generated(file: &File<'_>) -> Option<&'static str> {
         Some("data")
     } else if LOCKS.contains(&lower.as_str()) || lower.ends_with(".lock") {
         Some("lock file")
-    } else if ENDINGS.iter().any(|e| lower.ends_with(e)) || FOLDERS.iter().any(|f| is_in_folder(f)) {
+    } else if ENDINGS.iter().any(|e| lower.ends_with(e)) || FOLDERS.iter().any(is_in_folder) {
         Some("generated")
     } else if file.changed_bytes > GENERATED_LINE_BYTES * (file.added + file.removed).max(1) {
         Some("long lines")
@@ -245,7 +263,8 @@ fn named(files: &[File<'_>], source: &Source<'_>, text: &str, query: &Query) -> 
             }
         }
     }
-    let stems: Vec<String> = (0..files.len()).filter(|i| named[*i]).map(|i| stem(files[i].path)).collect();
+    let stems: HashSet<String> =
+        (0..files.len()).filter(|i| named[*i]).map(|i| stem(files[i].path)).collect();
     for (i, file) in files.iter().enumerate() {
         touched[i] |= !stems.is_empty() && stems.contains(&stem(file.path));
     }

@@ -50,26 +50,49 @@ pub struct Written {
     pub text: String,
     /// What it leaves out.
     pub omissions: Vec<Omission>,
+    /// Whether context was cut, which no mark says.
+    pub cuts_context: bool,
+    /// Whether blob hashes were left out, which no mark says.
+    pub cuts_blobs: bool,
+}
+
+impl Written {
+    /// What the header of the block says.
+    pub fn words(&self, context_lines: Option<usize>) -> String {
+        let context = match context_lines.filter(|_| self.cuts_context) {
+            None => String::new(),
+            Some(0) => "; context cut".to_owned(),
+            Some(1) => "; context cut to 1 line".to_owned(),
+            Some(n) => format!("; context cut to {n} lines"),
+        };
+        format!("{WORDS}{context}{}", if self.cuts_blobs { "; hashes left out" } else { "" })
+    }
 }
 
 struct Writer<'s, 't> {
     source: &'s Source<'t>,
-    out: String,
-    omissions: Vec<Omission>,
+    out: Written,
     /// New line number minus old one after the last hunk, if it can be known from what is visible.
     delta: Option<i64>,
 }
 
 /// Writes the parts of a diff as chosen.
 pub fn write(source: &Source<'_>, parts: &[Part<'_>], choice: &Choice) -> Written {
-    let mut w = Writer { source, out: String::new(), omissions: Vec::new(), delta: Some(0) };
+    let out = Written { text: String::new(), omissions: Vec::new(), cuts_context: false, cuts_blobs: false };
+    let mut w = Writer { source, out, delta: Some(0) };
     let mut file = 0;
     let mut hunk_ordinal = 0;
     let mut i = 0;
     while i < parts.len() {
         match &parts[i] {
             Part::Raw(line) => {
-                // A plain diff begins a file with these, see `parse`.
+                let statistics = if choice.with_statistics { None } else { statistics(source, *line) };
+                if let Some(lines) = statistics {
+                    w.statistics(lines.clone());
+                    // Raw parts are single lines.
+                    i += lines.len();
+                    continue;
+                }
                 w.raw(*line);
             }
             Part::Head(head) => {
@@ -82,16 +105,20 @@ pub fn write(source: &Source<'_>, parts: &[Part<'_>], choice: &Choice) -> Writte
                     .take_while(|p| matches!(p, Part::Hunk(_) | Part::Binary(_)))
                     .count();
                 let fate = choice.files.get(file).unwrap_or(&Fate::Whole);
-                if let Fate::Collapsed(label) = fate {
-                    let lines = parts[i].lines().start..parts[end - 1].lines().end;
-                    w.collapse(lines, hunk_ordinal + 1, end - i, label);
-                } else {
-                    for part in &parts[i..end] {
-                        match part {
-                            Part::Hunk(hunk) => w.hunk(hunk, choice.context_lines),
-                            other => other.lines().for_each(|line| w.raw(line)),
-                        }
+                let context_lines = choice.context_lines.filter(|_| *fate != Fate::Full);
+                let (front, label) = match fate {
+                    Fate::Full | Fate::Whole => (end - i, ""),
+                    Fate::Front(n, label) => ((*n).min(end - i), label.as_str()),
+                };
+                for part in &parts[i..i + front] {
+                    match part {
+                        Part::Hunk(hunk) => w.hunk(hunk, context_lines),
+                        other => other.lines().for_each(|line| w.raw(line)),
                     }
+                }
+                if i + front < end {
+                    let lines = parts[i + front].lines().start..parts[end - 1].lines().end;
+                    w.collapse(lines, hunk_ordinal + front + 1, end - i - front, label);
                 }
                 hunk_ordinal += end - i;
                 i = end;
@@ -100,23 +127,25 @@ pub fn write(source: &Source<'_>, parts: &[Part<'_>], choice: &Choice) -> Writte
         }
         i += 1;
     }
-    if !source.ends_with_newline && w.out.ends_with('\n') {
-        w.out.pop();
+    let mut out = w.out;
+    if !source.ends_with_newline && out.text.ends_with('\n') {
+        out.text.pop();
     }
-    w.omissions.sort_by_key(|o| o.range.start);
-    Written { text: w.out, omissions: w.omissions }
+    out
 }
 
 impl Writer<'_, '_> {
     fn push(&mut self, line: &str) {
-        self.out.push_str(line);
-        self.out.push('\n');
+        self.out.text.push_str(line);
+        self.out.text.push('\n');
     }
 
     fn raw(&mut self, line: usize) {
         let line = self.source.lines[line];
         if needs_escape(line) {
-            self.out.push('\\');
+            self.out.text.push('\\');
+        } else if begins_file(line) {
+            self.delta = Some(0);
         }
         self.push(line);
     }
@@ -128,17 +157,29 @@ impl Writer<'_, '_> {
                 self.push(&short);
                 let index = lines.clone().find(|l| self.source.lines[*l].starts_with("index "));
                 if let Some(line) = index.filter(|_| !with_blobs) {
-                    self.omissions.push(self.source.omission(line..line + 1, Unit::Line, line + 1, 1));
+                    self.out.omissions.push(self.source.omission(line..line + 1, Unit::Line, line + 1, 1));
+                    self.out.cuts_blobs = true;
                 }
             }
             None => lines.for_each(|line| self.raw(line)),
         }
     }
 
+    fn statistics(&mut self, lines: Range<usize>) {
+        mark::write_mark(&mut self.out.text, Unit::Line, lines.start + 1, lines.len(), Some("diffstat"));
+        self.out.text.push('\n');
+        self.out.omissions.push(self.source.omission(
+            lines.clone(),
+            Unit::Line,
+            lines.start + 1,
+            lines.len(),
+        ));
+    }
+
     fn collapse(&mut self, lines: Range<usize>, first: usize, count: usize, label: &str) {
-        mark::write_mark(&mut self.out, Unit::Hunk, first, count, Some(label));
-        self.out.push('\n');
-        self.omissions.push(self.source.omission(lines, Unit::Hunk, first, count));
+        mark::write_mark(&mut self.out.text, Unit::Hunk, first, count, Some(label));
+        self.out.text.push('\n');
+        self.out.omissions.push(self.source.omission(lines, Unit::Hunk, first, count));
         self.delta = None;
     }
 
@@ -166,7 +207,13 @@ impl Writer<'_, '_> {
                 self.run(&at, hunk, run, !is_last || is_safe_after);
                 section = "";
             } else {
-                self.omissions.push(self.source.omission(run.clone(), Unit::Line, run.start + 1, run.len()));
+                self.out.omissions.push(self.source.omission(
+                    run.clone(),
+                    Unit::Line,
+                    run.start + 1,
+                    run.len(),
+                ));
+                self.out.cuts_context = true;
             }
             old += old_count;
             new += new_count;
@@ -199,11 +246,42 @@ impl Writer<'_, '_> {
             self.push(&header);
         }
         for line in lines {
-            self.out.push_str(line);
-            self.out.push('\n');
+            self.out.text.push_str(line);
+            self.out.text.push('\n');
         }
         self.delta = hunk.is_whole.then_some(delta + at.new.1 as i64 - at.old.1 as i64);
     }
+}
+
+/// Statistics of fewer bytes cost less than a mark.
+const MIN_STATISTICS_BYTES: usize = 100;
+
+/// So many created and renamed files may be listed below statistics; a bound on what is looked at.
+const MAX_SUMMARY_LINES: usize = 200;
+
+/// The lines ` path | 12 ++--` from `start` on, if the diff that they count follows their sum.
+fn statistics(source: &Source<'_>, start: usize) -> Option<Range<usize>> {
+    let lines = &source.lines[start..];
+    let is_entry = |line: &&&str| {
+        line.starts_with(' ')
+            && line.split_once(" | ").is_some_and(|(_, n)| n.trim_start().starts_with(is_entry_start))
+    };
+    if source.lines[..start].last().is_some_and(|before| is_entry(&before)) {
+        return None;
+    }
+    let n = lines.iter().take_while(is_entry).count();
+    let (sum, rest) = lines.get(n..)?.split_first()?;
+    let is_sum = sum.starts_with(' ') && (sum.contains(" file changed") || sum.contains(" files changed"));
+    // A list of created and renamed files may stand between.
+    let after =
+        rest.iter().take(MAX_SUMMARY_LINES).find(|line| !line.starts_with(' ') && !line.is_empty())?;
+    let bytes: usize = lines[..n].iter().map(|l| l.len()).sum();
+    (n > 0 && is_sum && after.starts_with("diff --") && bytes >= MIN_STATISTICS_BYTES)
+        .then_some(start..start + n)
+}
+
+fn is_entry_start(c: char) -> bool {
+    c.is_ascii_digit() || c == 'B'
 }
 
 /// Old and new lines among the lines of a hunk.
@@ -272,6 +350,11 @@ fn is_hunk_line(line: &str) -> bool {
     line.starts_with([' ', '+', '-']) || line.starts_with("\\ ")
 }
 
+/// Whether the places of hunks are counted anew below a line.
+fn begins_file(line: &str) -> bool {
+    line.starts_with("diff --") || line.starts_with("--- ")
+}
+
 /// Whether a line outside hunks would be read as something of ours.
 fn needs_escape(line: &str) -> bool {
     line.starts_with('\\') || short_at(line).is_some() || is_short_head(line)
@@ -324,7 +407,7 @@ pub fn decode(body: &str) -> Option<String> {
         } else if let Some(rest) = line.strip_prefix('\\') {
             push(rest);
         } else {
-            if line.starts_with("diff --") || line.starts_with("--- ") {
+            if begins_file(line) {
                 delta = 0;
             }
             push(line);
@@ -349,7 +432,7 @@ mod tests {
     }
 
     fn cut_to(n: usize) -> Choice {
-        Choice { context_lines: Some(n), with_blobs: false, files: Vec::new() }
+        Choice { context_lines: Some(n), with_blobs: false, with_statistics: false, files: Vec::new() }
     }
 
     const TWO_HUNKS: &str = "diff --git a/x b/x\nindex 1..2 100644\n--- a/x\n+++ b/x\n@@ -10,7 +10,8 @@ fn f()\n a1\n a2\n a3\n-b\n+c\n+d\n e1\n e2\n e3\n@@ -30,3 +31,3 @@\n f\n-g\n+h\n i\n";
@@ -386,7 +469,8 @@ mod tests {
 
     #[test]
     fn a_collapsed_file_keeps_its_header_and_says_how_much() {
-        let choice = Choice { files: vec![Fate::Whole, Fate::Collapsed("lock file, +3 -2".into())], ..cut_to(1) };
+        let choice =
+            Choice { files: vec![Fate::Whole, Fate::Front(0, "lock file, +3 -2".into())], ..cut_to(1) };
         let written = shortened(TWO_HUNKS, &choice);
         assert_eq!(written.text, "diff x\n[… 2 hunks 1-2: lock file, +3 -2]\n");
         let long = decode(&written.text).unwrap();
@@ -402,8 +486,8 @@ mod tests {
     }
 
     fn hunk() -> impl Strategy<Value = String> {
-        (1_usize..40, 0_usize..3, prop::collection::vec((0..8_u8, "[a-b@+ -]{0,3}\r?"), 1..14), any::<bool>()).prop_map(
-            |(start, delta, lines, is_stripped)| {
+        (1_usize..40, 0_usize..3, prop::collection::vec((0..8_u8, "[a-b@+ -]{0,3}\r?"), 1..14), any::<bool>())
+            .prop_map(|(start, delta, lines, is_stripped)| {
                 let body: Vec<String> = lines
                     .iter()
                     .map(|(sign, text)| match sign {
@@ -417,8 +501,7 @@ mod tests {
                 let (old, new) = counts(&views);
                 let at = At { old: (start, old), new: (start + delta, new), section: " fn" };
                 format!("{at}\n{}", body.join("\n"))
-            },
-        )
+            })
     }
 
     fn part() -> impl Strategy<Value = String> {

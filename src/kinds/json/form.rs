@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::links;
 use super::read::Reader;
 use super::tape::MAX_DEPTH;
 use super::text::Place;
@@ -61,6 +62,8 @@ pub(super) struct Leaf {
     pub fill: Fill,
     /// The nested groups around it.
     pub groups: Vec<usize>,
+    /// The path around it: empty, or ending in a dot.
+    prefix: String,
 }
 
 /// Where the values of a column come from.
@@ -77,8 +80,8 @@ pub(super) enum Fill {
     Const(String),
     /// Absent, unless the row says otherwise.
     Sparse,
-    /// What the column of this path says.
-    Same(String),
+    /// What this column says.
+    Same(Column),
     /// Text with columns put in, unless the row says otherwise.
     Format(Vec<Piece>),
 }
@@ -88,8 +91,28 @@ pub(super) enum Fill {
 pub(super) enum Piece {
     /// These bytes.
     Text(String),
-    /// The text of the column of this path.
-    Column(String),
+    /// The text of this column.
+    Column(Column),
+}
+
+/// A reference to another column of the row.
+#[derive(Debug)]
+pub(super) struct Column {
+    name: String,
+    /// Which one that is, once all columns are known.
+    pub leaf: usize,
+}
+
+impl Column {
+    fn new(name: &str) -> Self {
+        Column { name: name.to_owned(), leaf: NO_LEAF }
+    }
+
+    fn resolve(&mut self, prefix: &str, names: &HashMap<String, usize>) -> Option<()> {
+        let path = links::resolve(prefix, &self.name, |path| names.contains_key(path))?;
+        self.leaf = *names.get(&path)?;
+        Some(())
+    }
 }
 
 /// Stands for a path that more than one column has.
@@ -110,6 +133,20 @@ impl Reader<'_> {
         let mut record = Record::default();
         let parts = self.parts(&mut record, "", &[], depth + 1)?;
         record.parts = parts;
+        let Record { leaves, names, .. } = &mut record;
+        for leaf in leaves {
+            match &mut leaf.fill {
+                Fill::Same(column) => column.resolve(&leaf.prefix, names)?,
+                Fill::Format(pieces) => {
+                    for piece in pieces {
+                        if let Piece::Column(column) = piece {
+                            column.resolve(&leaf.prefix, names)?;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
         Some(Form::Record(record))
     }
 
@@ -164,7 +201,13 @@ impl Reader<'_> {
         let leaf = record.leaves.len();
         // Two columns with one path cannot be named.
         record.names.entry(path.to_owned()).and_modify(|l| *l = NO_LEAF).or_insert(leaf);
-        record.leaves.push(Leaf { key, form, fill, groups: groups.to_vec() });
+        record.leaves.push(Leaf {
+            prefix: path[..path.len() - key.len()].to_owned(),
+            key,
+            form,
+            fill,
+            groups: groups.to_vec(),
+        });
         Some(Part::Leaf(leaf))
     }
 
@@ -178,7 +221,7 @@ impl Reader<'_> {
             return self.eat(")").then_some(Fill::Cell { default: Some(json), typed });
         }
         if !typed && self.eat("==") {
-            return Some(Fill::Same(self.key()?));
+            return Some(Fill::Same(Column::new(&self.key()?)));
         }
         if !typed && self.eat("=f\"") {
             return Some(Fill::Format(self.pieces()?));
@@ -216,7 +259,7 @@ impl Reader<'_> {
                 if !text.is_empty() {
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
                 }
-                pieces.push(Piece::Column(path.to_owned()));
+                pieces.push(Piece::Column(Column::new(path)));
                 rest = after;
             }
         }

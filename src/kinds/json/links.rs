@@ -34,6 +34,48 @@ const MIN_PART_BYTES: usize = 2;
 /// What an address begins with.
 const SCHEMES: [&str; 7] = ["https://", "http://", "git://", "git@", "ssh://", "git+ssh://", "git+https://"];
 
+/// The dotted path around a path, `a.b.` for `a.b.c` and `a.` for `a.b.`.
+fn around(prefix: &str) -> &str {
+    let inner = prefix.strip_suffix('.').unwrap_or(prefix);
+    &prefix[..inner.rfind('.').map_or(0, |dot| dot + 1)]
+}
+
+/// What a reference in a column means: the path `name`, looked up beside the column (below `prefix`,
+/// which ends in a dot or is empty), then around it. A leading dot says that it is looked up in the
+/// record alone.
+pub fn resolve(prefix: &str, name: &str, is_path: impl Fn(&str) -> bool) -> Option<String> {
+    if let Some(path) = name.strip_prefix('.') {
+        return is_path(path).then(|| path.to_owned());
+    }
+    let mut prefix = prefix;
+    loop {
+        let path = format!("{prefix}{name}");
+        if is_path(&path) {
+            return Some(path);
+        }
+        if prefix.is_empty() {
+            return None;
+        }
+        prefix = around(prefix);
+    }
+}
+
+/// The shortest reference to `path` from a column below `prefix`; the inverse of [`resolve`].
+pub fn reference(prefix: &str, path: &str, is_path: impl Fn(&str) -> bool) -> String {
+    let mut scope = prefix;
+    loop {
+        if let Some(name) = path.strip_prefix(scope)
+            && resolve(prefix, name, &is_path).as_deref() == Some(path)
+        {
+            return name.to_owned();
+        }
+        if scope.is_empty() {
+            return format!(".{path}");
+        }
+        scope = around(scope);
+    }
+}
+
 /// The words and quotations of a question: columns and values that must stay visible as they are.
 #[derive(Debug, Default)]
 pub struct Named {
@@ -338,6 +380,24 @@ fn bounds(url: &str) -> Vec<usize> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn references_are_relative() {
+        let paths = ["url", "repo.url", "repo.owner.login", "id"];
+        let is_path = |p: &str| paths.contains(&p);
+        for (prefix, path, name) in [
+            ("repo.", "repo.url", "url"),
+            ("", "repo.url", "repo.url"),
+            ("repo.", "url", ".url"),
+            ("repo.owner.", "repo.url", "url"),
+            ("repo.", "repo.owner.login", "owner.login"),
+            ("repo.owner.", "id", "id"),
+        ] {
+            assert_eq!(reference(prefix, path, is_path), name, "{prefix} {path}");
+            assert_eq!(resolve(prefix, name, is_path).as_deref(), Some(path));
+        }
+        assert_eq!(resolve("", "x", is_path), None);
+    }
 
     #[test]
     fn bounds_are_around_separators() {

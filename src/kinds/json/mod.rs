@@ -13,9 +13,11 @@
 mod columns;
 mod cost;
 mod digest;
+mod extents;
 mod form;
-mod gate;
+pub(super) mod gate;
 mod links;
+mod nested;
 mod read;
 mod roles;
 mod table;
@@ -24,7 +26,8 @@ mod text;
 mod write;
 
 use super::{Context, Kind};
-use crate::mark::Rendered;
+use crate::mark::{self, Omission, Rendered};
+pub use extents::extents;
 use gate::Gate;
 use links::Named;
 use tape::Tape;
@@ -36,6 +39,12 @@ pub struct Json;
 
 /// How sure this kind is of a text that parses as a whole.
 const WHOLE_CONFIDENCE: u8 = 95;
+/// How sure it is of a text of which a good part is JSON.
+const PART_CONFIDENCE: u8 = 88;
+/// That part, in percent of the bytes.
+const MIN_SHARE_PERCENT: usize = 60;
+/// A text this much above the caller's ratio is near enough.
+const RATIO_SLACK: f64 = 1.1;
 /// Tokens of a header without words.
 const HEADER_TOKENS: u32 = 10;
 
@@ -46,34 +55,38 @@ impl Kind for Json {
 
     fn recognise(&self, text: &str) -> u8 {
         if text.trim_start().starts_with(['{', '[']) && Tape::parse(text).is_some() {
-            WHOLE_CONFIDENCE
-        } else {
-            0
+            return WHOLE_CONFIDENCE;
         }
+        let inside: usize = extents(text).into_iter().map(|range| range.len()).sum();
+        if inside * 100 >= text.trim().len().max(1) * MIN_SHARE_PERCENT { PART_CONFIDENCE } else { 0 }
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
-        let tape = Tape::parse(text)?;
-        let minified = minify(&tape);
-        let named = Named::new(cx.query);
-        let gate = if cx.may_omit() { Gate::new(&tape, cx.query, cx.options) } else { None };
-        if let Some(Written { text: body, omissions, features }) = Writer::new(&tape, &named, gate.as_ref()).document() {
-            let words = words(features);
-            // The choice looks at the data alone, never at the white space of the text, so that
-            // minified output is not changed when it is seen again.
-            if cost::tokens(&body) + HEADER_TOKENS + cost::tokens(&words) < cost::tokens(&minified) {
-                let mut transforms = vec![if features.tables { "json:table" } else { "json:bare" }];
-                if !omissions.is_empty() {
-                    transforms.push("json:select");
-                }
-                return Some(Rendered { text: body, header: Some(words), omissions, transforms });
-            }
+        if let Some(tape) = Tape::parse(text) {
+            return encode(&tape, cx);
         }
-        (minified.len() < text.len()).then(|| Rendered {
-            text: minified,
-            transforms: vec!["json:minify"],
-            ..Rendered::default()
-        })
+        // JSON among other lines: each value becomes a block with a header of its own.
+        let mut out = Rendered::default();
+        let mut done = 0;
+        for range in extents(text) {
+            let Some(part) = Tape::parse(&text[range.clone()]).and_then(|tape| encode(&tape, cx)) else {
+                continue;
+            };
+            out.text.push_str(&text[done..range.start]);
+            if let Some(words) = &part.header {
+                mark::write_header(&mut out.text, self.name(), &part.text, words);
+            }
+            out.text.push_str(&part.text);
+            let shift =
+                |o: Omission| Omission { range: o.range.start + range.start..o.range.end + range.start, ..o };
+            out.omissions.extend(part.omissions.into_iter().map(shift));
+            out.transforms.extend(
+                part.transforms.into_iter().filter(|t| !out.transforms.contains(t)).collect::<Vec<_>>(),
+            );
+            done = range.end;
+        }
+        out.text.push_str(&text[done..]);
+        (done > 0).then_some(out)
     }
 
     fn expand(&self, body: &str, _words: &str) -> Option<String> {
@@ -83,6 +96,53 @@ impl Kind for Json {
         }
         Some(json)
     }
+}
+
+/// Writes one text that is JSON as a whole; `None` if it would not get shorter.
+fn encode(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
+    let minified = minify(tape);
+    let named = Named::new(cx.query);
+    if let Some(Written { text: body, omissions, features }) = write(tape, &named, cx) {
+        let words = words(features);
+        // The choice looks at the data alone, never at the white space of the text, so that minified
+        // output is not changed when it is seen again.
+        if cost::tokens(&body) + HEADER_TOKENS + cost::tokens(&words) < cost::tokens(&minified) {
+            let mut transforms = vec![if features.tables { "json:table" } else { "json:bare" }];
+            if !omissions.is_empty() {
+                transforms.push("json:select");
+            }
+            return Some(Rendered { text: body, header: Some(words), omissions, transforms });
+        }
+    }
+    (minified.len() < tape.src().len()).then(|| Rendered {
+        text: minified,
+        transforms: vec!["json:minify"],
+        ..Rendered::default()
+    })
+}
+
+/// Writes a text with as much left out as the question and the caller's ratio ask for.
+fn write(tape: &Tape<'_>, named: &Named, cx: &Context<'_>) -> Option<Written> {
+    let gate = if cx.may_omit() { Gate::new(tape, cx.query, cx.options) } else { None };
+    let written = Writer::new(tape, named, gate.as_ref()).document()?;
+    let Some(ratio) = cx.options.target_ratio.filter(|_| cx.may_omit()) else { return Some(written) };
+    let goal = f64::from(cost::tokens(tape.src())) * ratio;
+    let mut best = written;
+    let mut share = 1.0;
+    for digest in [true, true, false, false] {
+        let tokens = f64::from(cost::tokens(&best.text));
+        if tokens <= goal * RATIO_SLACK {
+            break;
+        }
+        share *= goal / tokens;
+        let gate = match &gate {
+            // What the question selects stays; only the digest can go.
+            Some(gate) => gate.without_digest(),
+            None => Gate::by_share(share, digest),
+        };
+        best = Writer::new(tape, named, Some(&gate)).document()?;
+    }
+    Some(best)
 }
 
 fn minify(tape: &Tape<'_>) -> String {
@@ -100,16 +160,21 @@ fn minify(tape: &Tape<'_>) -> String {
 fn words(features: write::Features) -> String {
     let mut words = Vec::new();
     if features.tables {
-        words.push("rows by {columns}");
+        words.push("rows under {columns}");
     }
     if features.constants {
-        words.push("k=v in header: for every row");
+        words.push("k=v all rows");
     }
     if features.defaults {
-        words.push("k(v): if cell is empty");
+        words.push("k(v) empty cell");
+    }
+    if features.nested {
+        words.push("@: JSON in a string");
     }
     words.join(", ")
 }
 
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod selection;

@@ -5,11 +5,14 @@
 
 use std::borrow::Cow;
 
+use super::digest;
 use super::form::{Fill, Form, Leaf, Part, Piece, Record};
 use super::links::{MAX_ADDRESS_BYTES, MAX_LINKS};
-use super::tape::{self, MAX_DEPTH};
+use super::nested;
+use super::tape::{self, MAX_DEPTH, Tape};
 use super::text::{self, ABSENT, Place};
 use super::write::{ABSENT_GROUP, NULL_GROUP, PLAIN, PLAIN_ROW};
+use crate::mark::MARK_OPEN;
 
 /// A chain of links may end in a column that equals another.
 const DEEPEST_LINK: usize = MAX_LINKS + 1;
@@ -17,11 +20,11 @@ const DEEPEST_LINK: usize = MAX_LINKS + 1;
 /// Reads a whole text.
 pub fn read(body: &str) -> Option<String> {
     let body = body.strip_suffix('\n').unwrap_or(body);
-    let mut reader = Reader { s: body, at: 0 };
+    let mut reader = Reader { s: body, at: 0, nesting: 0 };
     let mut out = String::with_capacity(body.len() * 2);
     if reader.eat("lines[") {
         let count = reader.count(']')?;
-        reader.table(&mut out, count, false, true)?;
+        reader.table(&mut out, count, false, true, 0)?;
     } else {
         reader.value(&mut out, Place::Inside, true, 0)?;
     }
@@ -31,6 +34,23 @@ pub fn read(body: &str) -> Option<String> {
 pub(super) struct Reader<'b> {
     pub s: &'b str,
     pub at: usize,
+    /// In how many strings the JSON being read stands.
+    nesting: usize,
+}
+
+/// A mark in the text.
+struct Mark<'b> {
+    text: &'b str,
+    count: usize,
+    /// Columns of the digest that follows.
+    columns: Option<Vec<&'b str>>,
+}
+
+impl Mark<'_> {
+    /// How many lines of a digest follow.
+    fn shown(&self) -> usize {
+        if self.columns.is_some() { self.count } else { 0 }
+    }
 }
 
 /// What a row says about one column.
@@ -117,10 +137,11 @@ impl<'b> Reader<'b> {
         }
         match self.peek() {
             Some(b'"') => out.push_str(self.quoted()?),
+            Some(b'@') => self.nested(out, tables, depth)?,
             Some(open @ (b'{' | b'[')) => {
                 let map = open == b'{';
                 if tables && let Some(count) = self.table_start(map) {
-                    return self.table(out, count, map, false);
+                    return self.table(out, count, map, false, depth);
                 }
                 self.at += 1;
                 out.push(char::from(open));
@@ -132,6 +153,10 @@ impl<'b> Reader<'b> {
                         self.eat(",").then_some(())?;
                     }
                     first = false;
+                    if let Some(mark) = self.mark() {
+                        out.push_str(mark.text);
+                        continue;
+                    }
                     if map {
                         self.map_key(out)?;
                     }
@@ -144,6 +169,27 @@ impl<'b> Reader<'b> {
                 scalar(out, bare, place, false)?;
             }
         }
+        Some(())
+    }
+
+    /// A string that holds JSON.
+    fn nested(&mut self, out: &mut String, tables: bool, depth: usize) -> Option<()> {
+        // Escapes double with each level: a forged text must not grow without end.
+        if self.nesting == nested::MAX_NESTING {
+            return None;
+        }
+        self.at += nested::OPEN.len_utf8();
+        let (layout, sign) =
+            nested::LAYOUTS.into_iter().rev().find(|(_, sign)| self.s[self.at..].starts_with(sign))?;
+        self.at += sign.len();
+        let mut json = String::new();
+        self.nesting += 1;
+        self.value(&mut json, Place::Inside, tables, depth + 1)?;
+        self.nesting -= 1;
+        let tape = Tape::parse(&json)?;
+        let mut data = String::with_capacity(json.len());
+        nested::write(&tape, tape.single()?, layout, 0, &mut data);
+        text::quote(out, &data);
         Some(())
     }
 
@@ -160,7 +206,7 @@ impl<'b> Reader<'b> {
         let start = self.at;
         self.at += 1;
         let count = self.count(if map { '}' } else { ']' });
-        if count.is_some() && matches!(self.peek(), Some(b'{' | b'[')) {
+        if count.is_some() && matches!(self.peek(), Some(b'{' | b'[' | b':')) {
             return count;
         }
         self.at = start;
@@ -168,8 +214,9 @@ impl<'b> Reader<'b> {
     }
 
     /// The rest of a table: shape, colon, rows. `lines`: one value per line instead of an array.
-    fn table(&mut self, out: &mut String, count: usize, map: bool, lines: bool) -> Option<()> {
-        let form = self.form(0)?;
+    fn table(&mut self, out: &mut String, count: usize, map: bool, lines: bool, depth: usize) -> Option<()> {
+        // Without a shape every record is written by itself.
+        let form = if self.peek() == Some(b':') { None } else { Some(self.form(0)?) };
         self.eat(":\n").then_some(())?;
         let (open, close, separator) = match (lines, map) {
             (true, _) => ("", "", '\n'),
@@ -177,22 +224,86 @@ impl<'b> Reader<'b> {
             _ => ("[", "]", ','),
         };
         out.push_str(open);
-        for i in 0..count {
+        let mut i = 0;
+        while i < count {
             if i > 0 {
                 out.push(separator);
             }
-            if map {
-                self.map_key(out)?;
+            if let Some(mark) = self.mark() {
+                i = i.checked_add(mark.count)?;
+                out.push_str(mark.text);
+                for _ in 0..mark.shown() {
+                    out.push(separator);
+                    self.eat("\n").then_some(())?;
+                    self.shown(out, &mark, map, Place::Line)?;
+                }
+            } else {
+                i += 1;
+                if map {
+                    self.map_key(out)?;
+                }
+                match &form {
+                    Some(form) => self.row(form, out, Place::Line)?,
+                    None => self.value(out, Place::Line, true, depth + 1)?,
+                }
             }
-            self.row(&form, out, Place::Line)?;
-            if !self.eat("\n") && self.at < self.s.len() {
-                return None;
-            }
-            if self.at == self.s.len() && i + 1 < count {
+            if !self.eat("\n") && (self.at < self.s.len() || i < count) {
                 return None;
             }
         }
         out.push_str(close);
+        (i == count).then_some(())
+    }
+
+    /// A mark of records, if one stands here.
+    fn mark(&mut self) -> Option<Mark<'b>> {
+        let rest = self.s.get(self.at..)?.strip_prefix(MARK_OPEN)?;
+        let close = memchr::memchr2(b']', b'\n', rest.as_bytes())?;
+        let inner = &rest[..close];
+        let (head, label) = inner.split_once(": ").map_or((inner, None), |(head, label)| (head, Some(label)));
+        let mut words = head.split(' ');
+        let count: usize = words.next()?.parse().ok()?;
+        let unit = words.next()?;
+        if count == 0 || !unit.starts_with("record") || !rest[close..].starts_with(']') {
+            return None;
+        }
+        let columns = label
+            .and_then(|label| label.strip_prefix(digest::LABEL))
+            .map(|columns| columns.split(',').collect());
+        let end = self.at + MARK_OPEN.len() + close + 1;
+        let text = &self.s[self.at..end];
+        self.at = end;
+        Some(Mark { text, count, columns })
+    }
+
+    /// One line of a digest.
+    fn shown(&mut self, out: &mut String, mark: &Mark<'b>, map: bool, place: Place) -> Option<()> {
+        if map {
+            self.map_key(out)?;
+        }
+        out.push('{');
+        let mut first = true;
+        for (i, column) in mark.columns.iter().flatten().enumerate() {
+            if i > 0 {
+                self.eat(",").then_some(())?;
+            }
+            let mut json = String::new();
+            if self.peek() == Some(b'-')
+                && self.s[self.at + 1..].bytes().next().is_none_or(|b| text::ends_bare(place, b))
+            {
+                self.at += ABSENT.len();
+                continue;
+            }
+            self.value(&mut json, place, false, 0)?;
+            if !first {
+                out.push(',');
+            }
+            first = false;
+            text::quote(out, column);
+            out.push(':');
+            out.push_str(&json);
+        }
+        out.push('}');
         Some(())
     }
 
@@ -221,15 +332,7 @@ impl<'b> Reader<'b> {
         let map = matches!(form, Form::Map(_));
         let (open, close) = if map { ("{", "}") } else { ("[", "]") };
         if !self.eat(open) {
-            if matches!(self.peek(), Some(b'{' | b'[')) {
-                return self.value(out, place, false, 0);
-            }
-            if self.peek() == Some(b'"') {
-                out.push_str(self.quoted()?);
-                return Some(());
-            }
-            let bare = self.bare(place);
-            return scalar(out, bare, place, false);
+            return self.value(out, place, false, 0);
         }
         out.push_str(open);
         let mut first = true;
@@ -239,6 +342,15 @@ impl<'b> Reader<'b> {
                 (self.eat(";") || self.eat("\n")).then_some(())?;
             }
             first = false;
+            if let Some(mark) = self.mark() {
+                out.push_str(mark.text);
+                for _ in 0..mark.shown() {
+                    out.push(',');
+                    (self.eat(";") || self.eat("\n")).then_some(())?;
+                    self.shown(out, &mark, map, Place::Inside)?;
+                }
+                continue;
+            }
             if map {
                 self.map_key(out)?;
             }
@@ -329,6 +441,7 @@ impl<'b> Reader<'b> {
         let mut json = String::new();
         match rest {
             Some(b'"') => json.push_str(self.quoted()?),
+            Some(b'@') => self.value(&mut json, place, false, 0)?,
             Some(b'{' | b'[') => match &leaf.form {
                 Form::Any => self.value(&mut json, place, false, 0)?,
                 form => self.row(form, &mut json, place)?,
@@ -358,7 +471,7 @@ impl<'b> Reader<'b> {
         match self.peek() {
             Some(b'"') => json.push_str(self.quoted()?),
             Some(b'{' | b'[') if !matches!(info.form, Form::Any) => self.row(&info.form, &mut json, place)?,
-            Some(b'{' | b'[') => self.value(&mut json, place, false, 0)?,
+            Some(b'{' | b'[' | b'@') => self.value(&mut json, place, false, 0)?,
             _ => {
                 let bare = self.bare(place);
                 if bare == ABSENT {
@@ -462,14 +575,14 @@ impl Row {
             Cell::Unsaid => match &info.fill {
                 Fill::Cell { default: Some(json), .. } | Fill::Const(json) => Some(Cow::Borrowed(json)),
                 Fill::Cell { default: None, .. } | Fill::Sparse => None,
-                Fill::Same(path) => return self.leaf(*record.names.get(path)?, record, depth + 1),
+                Fill::Same(column) => return self.leaf(column.leaf, record, depth + 1),
                 Fill::Format(pieces) => {
                     let mut text = "\"".to_owned();
                     for piece in pieces {
                         match piece {
                             Piece::Text(piece) => text.push_str(piece),
-                            Piece::Column(path) => {
-                                let json = self.leaf(*record.names.get(path)?, record, depth + 1)?;
+                            Piece::Column(column) => {
+                                let json = self.leaf(column.leaf, record, depth + 1)?;
                                 let Some(part) = json.as_deref().and_then(part) else { return Some(None) };
                                 text.push_str(part);
                             }

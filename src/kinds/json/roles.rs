@@ -80,6 +80,12 @@ fn scalar<'s>(tape: &Tape<'s>, id: Id) -> &'s str {
     }
 }
 
+/// Values that an empty cell brings to mind.
+fn is_plain_default(tape: &Tape<'_>, id: Id) -> bool {
+    matches!(tape.raw(id), "null" | "\"\"" | "false" | "0")
+        || tape.is_empty(id) && tape.kind(id) == Kind::Array
+}
+
 /// Whether two cells hold the same value, absence included.
 pub fn same(tape: &Tape<'_>, a: Id, b: Id) -> bool {
     a == b || (a != NONE && b != NONE && tape.same(a, b))
@@ -141,7 +147,7 @@ impl Columns<'_, '_> {
                 }
             }
         }
-        let best = best.1;
+        let (best_count, best) = best;
         let named = NAMED_TENTHS + 10 * u64::from(cost::tokens(&field.path));
         // Strings that read as something else unless the column is typed, and others.
         let (mut readable_otherwise, mut not_strings) = (0, 0);
@@ -176,6 +182,10 @@ impl Columns<'_, '_> {
         }
         if field.is_ambiguous {
             sparse = u64::MAX;
+        }
+        // A default that few rows share makes the others hard to read.
+        if best != NONE && best_count as u64 * 2 <= rows && !is_plain_default(tape, best) {
+            with_default = u64::MAX;
         }
         let cheapest = plain.min(with_default).min(constant).min(sparse);
         if best == NONE && sparse == cheapest && rows > 0 {

@@ -1,6 +1,6 @@
 //! Whatever is written is read back as the same data.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
 
@@ -129,9 +129,24 @@ fn addresses_follow_from_names() {
     let header = body.lines().next().unwrap();
     assert_eq!(
         header,
-        r#"[4]{login,id,url=f"https://api.example.com/users/{login}",f=f"{url}/f{{/x}}",n=f"https://example.com/{id}?v=4",repo?{name,url=f"https://api.example.com/repos/{login}/{repo.name}"},count==id}:"#
+        r#"[4]{login,id,url=f"https://api.example.com/users/{login}",f=f"{url}/f{{/x}}",n=f"https://example.com/{id}?v=4",repo?{name,url=f"https://api.example.com/repos/{login}/{name}"},count==id}:"#
     );
     assert_eq!(body.lines().nth(4), Some("dave,104,r4,repo.url=https://other.example.com/r4"));
+}
+
+#[test]
+fn json_in_strings_is_written_as_json() {
+    let inner = r#"{"rows":[{"id":1,"name":"a \"b\""},{"id":2,"name":"c"},{"id":3,"name":"d"}],"n":1.0}"#;
+    let body =
+        check(&format!(r#"{{"type":"text","text":{},"more":{}}}"#, quoted(inner), quoted(&quoted(inner))));
+    assert!(
+        body.starts_with("{type:text,text:@{rows:[3]{id,name}:\n1,a \"b\"\n2,c\n3,d\n,n:1.0},"),
+        "{body}"
+    );
+    check(&format!(
+        "[{{\"m\":{0},\"k\":1}},{{\"m\":{0},\"k\":2}},{{\"m\":\"x\",\"k\":3}}]",
+        quoted("{\n  \"alpha\": [\n    1\n  ],\n  \"b\": {}\n}")
+    ));
 }
 
 #[test]
@@ -145,6 +160,7 @@ fn what_was_not_written_is_not_read() {
         "[1]{}:\n",
         "lines[1]{a}:\n1,b=2",
         "[x,]",
+        "@@@@@@@@@@[a]",
     ] {
         assert_eq!(read(body), None, "{body}");
     }
@@ -183,6 +199,8 @@ fn json() -> impl Strategy<Value = String> {
         ]
         .prop_map(str::to_owned),
         Just("\"\\ud83d\"".to_owned()),
+        Just(quoted("{\"a\": [\"x\", 1.0], \"b\": {\"c, d\": 2}}")),
+        Just(quoted("[{\"a\":[\"x\",1.0],\"b\":{\"c\":2}},{\"a\":1}]")),
         Just("[]".to_owned()),
         Just("{}".to_owned()),
     ];

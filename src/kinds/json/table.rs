@@ -1,18 +1,23 @@
 //! One table: its header, and its rows with the marks of those that are left out.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::columns::{Columns, FieldId, Group, Shape};
 use super::digest;
 use super::gate::Gate;
-use super::links::Piece;
-use super::roles::{Default, Role, same};
+use super::links::{self, Piece};
+use super::roles::{Default, Role, same, value_tenths};
 use super::tape::{Id, Kind, NONE};
 use super::text::{self, ABSENT, Place};
 use super::write::{ABSENT_GROUP, NULL_GROUP, PLAIN, PLAIN_ROW, Writer};
 
 /// A record that stays and is longer than this may lose records inside it.
 const MAX_WHOLE_BYTES: usize = 4000;
+/// Records that stay are written with all their keys up to this many tokens, in tenths …
+const MAX_PLAIN_TENTHS: u64 = 10 * 800;
+/// … or up to one part in this many of all records.
+const MIN_PLAIN_SHARE: u64 = 8;
 
 /// An inner array longer than this, in bytes, has each of its rows on a line of its own.
 const MAX_INLINE_BYTES: usize = 200;
@@ -23,6 +28,8 @@ pub(super) struct Table<'w, 't, 's> {
     pub writer: &'w mut Writer<'t, 's>,
     /// Present if some records may be left out.
     pub gate: Option<&'t Gate>,
+    /// Paths of the columns of the row whose header is being written.
+    pub paths: HashSet<String>,
 }
 
 /// Some neighbouring rows: of the table, or of one inner array.
@@ -44,9 +51,56 @@ impl Table<'_, '_, '_> {
         self.rows(shape, rows, false, &mut |table| table.writer.out.push('\n'));
     }
 
+    /// Writes no header but each record that stays by itself, with all its keys, and marks and digests
+    /// between them: a few records are read better so. False if that would be too much.
+    pub fn write_selected(&mut self, shape: &Shape, nodes: &[Id], map: bool) -> bool {
+        let rows = Rows { nodes, base: 0, map, place: Place::Line };
+        let Shape::Group(group) = shape else { return false };
+        if group.digest.is_empty() {
+            return false;
+        }
+        let Some(kept) = self.kept(shape, rows, false) else { return false };
+        let tape = self.writer.tape;
+        let stay =
+            nodes.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(node, _)| value_tenths(tape, *node));
+        let (mut all, mut staying) = (0, 0);
+        for tenths in stay {
+            staying += tenths;
+        }
+        for node in nodes {
+            all += value_tenths(tape, *node);
+        }
+        if staying > MAX_PLAIN_TENTHS && staying * MIN_PLAIN_SHARE > all {
+            return false;
+        }
+        self.writer.out.push_str(":\n");
+        let mut i = 0;
+        let mut end = |table: &mut Self| table.writer.out.push('\n');
+        while i < nodes.len() {
+            if kept[i] {
+                if map {
+                    self.map_key(nodes[i]);
+                }
+                let gate = self.writer.gate;
+                if tape.range(nodes[i]).len() <= MAX_WHOLE_BYTES {
+                    self.writer.gate = None;
+                }
+                self.writer.value(nodes[i], Place::Line, true);
+                self.writer.gate = gate;
+                end(self);
+                i += 1;
+            } else {
+                let count = kept[i..].iter().take_while(|k| !**k).count();
+                self.left_out(shape, rows, i..i + count, &mut end);
+                i += count;
+            }
+        }
+        true
+    }
+
     /// Writes rows, marks and lines of digests, and calls `end` after each. `whole`: nothing is left out.
     fn rows(&mut self, shape: &Shape, rows: Rows<'_>, whole: bool, end: &mut dyn FnMut(&mut Self)) {
-        let kept = if whole { None } else { self.kept(shape, rows) };
+        let kept = if whole { None } else { self.kept(shape, rows, true) };
         let mut i = 0;
         while i < rows.nodes.len() {
             if let Some(kept) = kept.as_ref().filter(|kept| !kept[i]) {
@@ -67,8 +121,8 @@ impl Table<'_, '_, '_> {
         }
     }
 
-    /// Which of these rows stay.
-    fn kept(&self, shape: &Shape, rows: Rows<'_>) -> Option<Vec<bool>> {
+    /// Which of these rows stay. `ends`: the first and the last too, which say what is in a list.
+    fn kept(&self, shape: &Shape, rows: Rows<'_>, ends: bool) -> Option<Vec<bool>> {
         let gate = self.gate?;
         let ranges: Vec<_> = rows.nodes.iter().map(|node| self.range(*node, rows.map)).collect();
         let mut kept = gate.hit_rows(&ranges)?;
@@ -77,10 +131,9 @@ impl Table<'_, '_, '_> {
                 *kept |= telling;
             }
         }
-        // What a list begins and ends with says what is in it.
         let last = kept.len() - 1;
-        kept[0] = true;
-        kept[last] = true;
+        kept[0] |= ends;
+        kept[last] |= ends;
         Some(kept)
     }
 
@@ -91,7 +144,8 @@ impl Table<'_, '_, '_> {
 
     /// A mark for a run of rows, and a line for each of them that shows what names it.
     fn left_out(&mut self, shape: &Shape, rows: Rows<'_>, run: Range<usize>, end: &mut dyn FnMut(&mut Self)) {
-        let bytes = self.range(rows.nodes[run.start], rows.map).start..self.range(rows.nodes[run.end - 1], rows.map).end;
+        let bytes = self.range(rows.nodes[run.start], rows.map).start
+            ..self.range(rows.nodes[run.end - 1], rows.map).end;
         let group = match shape {
             Shape::Group(group) if !group.digest.is_empty() && self.gate.is_some_and(|g| g.digest) => group,
             _ => {
@@ -99,7 +153,8 @@ impl Table<'_, '_, '_> {
                 return end(self);
             }
         };
-        let columns: Vec<&str> = group.digest.iter().map(|id| self.columns.fields[*id].path.as_str()).collect();
+        let columns: Vec<&str> =
+            group.digest.iter().map(|id| self.columns.fields[*id].path.as_str()).collect();
         let label = format!("{}{}", digest::LABEL, columns.join(","));
         self.writer.omit(bytes, run.start + 1, run.len(), Some(&label));
         end(self);
@@ -132,16 +187,32 @@ impl Table<'_, '_, '_> {
                 self.header(&inner.item);
             }
             Shape::Group(group) => {
-                self.writer.out.push('{');
-                for (i, &id) in group.fields.iter().enumerate() {
-                    if i > 0 {
-                        self.writer.out.push(',');
-                    }
-                    self.field(id);
-                }
-                self.writer.out.push('}');
+                let mut leaves = Vec::new();
+                self.columns.leaves(group, &mut leaves);
+                let paths = leaves.iter().map(|id| self.columns.fields[*id].path.clone()).collect();
+                let outer = std::mem::replace(&mut self.paths, paths);
+                self.fields(group);
+                self.paths = outer;
             }
         }
+    }
+
+    fn fields(&mut self, group: &Group) {
+        self.writer.out.push('{');
+        for (i, &id) in group.fields.iter().enumerate() {
+            if i > 0 {
+                self.writer.out.push(',');
+            }
+            self.field(id);
+        }
+        self.writer.out.push('}');
+    }
+
+    /// How `from` refers to another column of its row.
+    fn reference(&self, from: FieldId, to: FieldId) -> String {
+        let from = &self.columns.fields[from];
+        let prefix = &from.path[..from.path.len() - from.key.len()];
+        links::reference(prefix, &self.columns.fields[to].path, |path| self.paths.contains(path))
     }
 
     fn field(&mut self, id: FieldId) {
@@ -151,7 +222,7 @@ impl Table<'_, '_, '_> {
             if group.optional {
                 self.writer.out.push('?');
             }
-            self.header(&field.shape);
+            self.fields(group);
             return;
         }
         if let Role::Cell { typed: true, .. } = field.role {
@@ -179,7 +250,8 @@ impl Table<'_, '_, '_> {
             Role::Sparse => self.writer.out.push('?'),
             Role::Same(other) => {
                 self.writer.out.push_str("==");
-                self.writer.out.push_str(&self.columns.fields[*other].path);
+                let reference = self.reference(id, *other);
+                self.writer.out.push_str(&reference);
                 self.writer.features.links = true;
             }
             Role::Format(pieces) => {
@@ -187,10 +259,13 @@ impl Table<'_, '_, '_> {
                 for piece in pieces {
                     match piece {
                         // Addresses hold neither quotes nor escapes.
-                        Piece::Text(text) => self.writer.out.push_str(&text.replace('{', "{{").replace('}', "}}")),
+                        Piece::Text(text) => {
+                            self.writer.out.push_str(&text.replace('{', "{{").replace('}', "}}"))
+                        }
                         Piece::Column(column) => {
                             self.writer.out.push('{');
-                            self.writer.out.push_str(&self.columns.fields[*column].path);
+                            let reference = self.reference(id, *column);
+                            self.writer.out.push_str(&reference);
                             self.writer.out.push('}');
                         }
                     }
@@ -255,7 +330,12 @@ impl Table<'_, '_, '_> {
         let end = inner.starts.get(row + 1).map_or(inner.nodes.len(), |end| *end as usize);
         let at = self.writer.out.len();
         self.writer.out.push(if kind == Kind::Array { '[' } else { '{' });
-        let rows = Rows { nodes: &inner.nodes[start..end], base: start, map: kind == Kind::Object, place: Place::Inside };
+        let rows = Rows {
+            nodes: &inner.nodes[start..end],
+            base: start,
+            map: kind == Kind::Object,
+            place: Place::Inside,
+        };
         let mut seams = Vec::new();
         self.rows(&inner.item, rows, whole, &mut |table| {
             seams.push(table.writer.out.len());
@@ -327,7 +407,7 @@ impl Table<'_, '_, '_> {
         if value == NONE {
             self.writer.out.push_str(ABSENT);
         } else if tape.kind(value) == Kind::String {
-            text::write_string(&mut self.writer.out, tape.inner(value), cells.place, typed);
+            self.writer.string(value, cells.place, false, typed);
         } else {
             self.shaped(id, cells.row, value, cells.place, cells.whole);
         }

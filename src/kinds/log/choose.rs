@@ -4,13 +4,14 @@
 //! Invariants: ranks depend on the text and the query alone; ties are broken by position. Cost: linear
 //! in the lines, plus a sort of the lines that share words with the question.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::outlier;
 use super::relevance;
 use super::severity::Severity;
 use super::template::{NONE, standalone_key};
 use super::testrun::Role;
+use super::trace;
 use super::view::View;
 use crate::options::Level;
 use crate::score::Query;
@@ -58,7 +59,7 @@ const MIN_BEST: f64 = 0.4;
 const WEAK_PER_TEMPLATE: usize = 3;
 /// All errors stay while they make up at most this share of the text, and all declared warnings.
 const MAX_ERROR_SHARE: f64 = 0.35;
-const MAX_WARNING_SHARE: f64 = 0.08;
+const MAX_WARNING_SHARE: f64 = 0.12;
 /// Beyond it, near-identical errors (they differ in numbers alone) still all stay in groups up to this
 /// size; of larger groups the first ones and the last.
 const SMALL_GROUP: usize = 12;
@@ -70,12 +71,17 @@ const MAX_FIRST_SHARE: f64 = 0.35;
 /// Frames kept at the start and at the end of a long trace.
 const FIRST_FRAMES: usize = 2;
 const LAST_FRAMES: usize = 3;
+/// Frames of the program itself that stay besides, at either end, if at most this share is its own.
+const OWN_FRAMES: usize = 2;
+const MAX_OWN_SHARE: f64 = 0.5;
+/// Lines of a difference that stay.
+const MAX_DIFFERENCE: usize = 16;
 /// Traces of at most this many frames stay whole.
 const SHORT_TRACE: usize = 8;
 
-/// A run keeps about `RUN_BUDGET · bytes^RUN_EXPONENT` bytes in all (1.2 kB of 2.5 kB, 3 kB of 10 kB,
-/// 16 kB of 100 kB): short outputs stay nearly whole, long ones shrink most.
-const RUN_BUDGET: f64 = 5.0;
+/// A run keeps about `RUN_BUDGET · bytes^RUN_EXPONENT` bytes in all (1 kB of 2.5 kB, 2.5 kB of 10 kB,
+/// 13 kB of 100 kB): short outputs stay nearly whole, long ones shrink most.
+const RUN_BUDGET: f64 = 4.0;
 const RUN_EXPONENT: f64 = 0.7;
 /// A long question is a task, and whoever works on code needs the source around its failures: from the
 /// first to the second number of terms (an issue's text has more) the budget grows by `TASK_BUDGET`.
@@ -86,12 +92,16 @@ const LINT_BUDGET: f64 = 7.0;
 /// Distinct warnings kept in a run that failed, and in one that did not.
 const WARNINGS_BESIDE_FAILURES: usize = 3;
 const WARNINGS: usize = 10;
+/// Of a message that a run repeats more often than this, so many stay for being near a failure.
+const MAX_ALIKE: usize = 6;
+const ALIKE_KEPT: usize = 2;
 /// What stands behind a failure tells less than what stands before it.
 const AFTER_COSTS: usize = 2;
 
 /// Ranks of all lines of a text.
 pub(super) struct Ranks<'v> {
     view: &'v View<'v>,
+    is_run: bool,
     /// One per line.
     pub ranks: Vec<u8>,
 }
@@ -99,13 +109,13 @@ pub(super) struct Ranks<'v> {
 impl<'v> Ranks<'v> {
     /// Ranks the lines by all rules.
     pub fn new(view: &'v View<'v>, query: &Query) -> Self {
-        let mut out = Ranks { view, ranks: vec![rank::REST; view.len()] };
+        let mut out = Ranks { view, is_run: view.is_run(), ranks: vec![rank::REST; view.len()] };
         out.ends();
         out.question(query);
         out.errors();
         out.weak();
         out.traces();
-        if view.is_run() {
+        if out.is_run {
             out.run(query);
         } else {
             out.firsts();
@@ -150,20 +160,22 @@ impl<'v> Ranks<'v> {
         let mut scores = relevance::scores(self.view.text, &self.view.messages, query);
         scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let mut taken: HashMap<u32, usize> = HashMap::new();
+        let mut seen = HashSet::new();
         let mut left = BEST_LINES.min(1 + self.view.len() / LINES_PER_BEST);
         let best = scores.first().map_or(0.0, |s| s.1);
         for (i, score) in scores {
-            if score < MIN_BEST * best {
+            if score < MIN_BEST * best || left == 0 {
                 break;
             }
             let of_template = taken.entry(self.view.templates.of_line[i]).or_default();
-            if *of_template < BEST_PER_TEMPLATE {
+            if *of_template < BEST_PER_TEMPLATE && seen.insert(standalone_key(self.view.message(i))) {
                 *of_template += 1;
                 self.put(i, rank::FRAME);
-                left -= 1;
-                if left == 0 {
-                    break;
+                // In a run, lines belong together: a test's name and the warning under it.
+                if self.is_run && i + 1 < self.view.len() && !self.is_pass(i + 1) {
+                    self.put(i + 1, rank::CONTEXT);
                 }
+                left -= 1;
             }
         }
     }
@@ -199,22 +211,26 @@ impl<'v> Ranks<'v> {
         }
     }
 
+    /// Whether line `i` says that something went well, or is under way without an error.
     fn is_pass(&self, i: usize) -> bool {
-        matches!(self.view.roles[i], Role::Pass | Role::Progress)
+        match self.view.roles[i] {
+            Role::Pass => true,
+            Role::Progress => self.view.severity[i] != Severity::Strong,
+            _ => false,
+        }
     }
 
     fn weak(&mut self) {
         let view = self.view;
-        let is_run = view.is_run();
         let mut taken: HashMap<(u32, u64), ()> = HashMap::new();
         let mut of_template: HashMap<u32, usize> = HashMap::new();
         for i in 0..view.len() {
             // In a run, what is indented is source: words of trouble in it say nothing.
-            let is_source = is_run && view.message(i).starts_with("    ");
+            let is_source = self.is_run && view.message(i).starts_with("    ");
             if !matches!(view.severity[i], Severity::Weak | Severity::Warning)
                 || self.is_pass(i)
                 || is_source
-                || is_run && view.roles[i] == Role::Warning
+                || self.is_run && view.roles[i] == Role::Warning
             {
                 continue;
             }
@@ -229,9 +245,20 @@ impl<'v> Ranks<'v> {
         }
     }
 
+    /// The difference that unittest prints under an assertion: `- a`, `+ b`, `?  ^`.
+    fn difference(&mut self, from: usize) {
+        let view = self.view;
+        let start = if from < view.len() && self.is_blank(from) { from + 1 } else { from };
+        let is_part =
+            |i: &usize| ["- ", "+ ", "? ", "  "].iter().any(|sign| view.message(*i).starts_with(sign));
+        for i in (start..view.len().min(start + MAX_DIFFERENCE)).take_while(is_part) {
+            self.put(i, rank::TRACE);
+        }
+    }
+
     /// Distinct traces: the head, the frames at both ends, the exception.
     fn traces(&mut self) {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let view = self.view;
         for trace in &view.traces {
             let is_new = seen.insert(trace.key);
@@ -241,12 +268,26 @@ impl<'v> Ranks<'v> {
             for i in trace.message.clone() {
                 self.put(i, if is_new { rank::FAILURE } else { rank::REPEATED });
             }
+            if is_new {
+                self.difference(trace.message.end);
+            }
             let n = trace.frames.len();
+            // Where most frames are a library's, those of the program itself say where to look.
+            let own: Vec<usize> = if n > SHORT_TRACE && is_new {
+                (0..n).filter(|k| !trace::is_foreign(view.message(trace.frames[*k].start))).collect()
+            } else {
+                Vec::new()
+            };
+            let few = own.len() as f64 <= MAX_OWN_SHARE * n as f64;
+            let telling = |k: usize| {
+                few && (own.iter().take(OWN_FRAMES).chain(own.iter().rev().take(OWN_FRAMES))).any(|o| *o == k)
+            };
             for (k, frame) in trace.frames.iter().enumerate() {
-                let ends = k < FIRST_FRAMES || k + LAST_FRAMES >= n || n <= SHORT_TRACE;
+                let ends = k < FIRST_FRAMES || k + LAST_FRAMES >= n || n <= SHORT_TRACE || telling(k);
                 let rank = match (is_new, ends) {
                     (true, true) => rank::TRACE,
-                    _ => rank::REST,
+                    (true, false) => rank::REST,
+                    (false, _) => rank::REPEAT,
                 };
                 // A frame is no error of its own, whatever its function is called, and stays or goes as a
                 // whole.
@@ -275,7 +316,7 @@ impl<'v> Ranks<'v> {
             left -= view.bytes(i);
             self.put(i, rank::FIRST);
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for i in 0..view.len() {
             let (template, variant) = (view.templates.of_line[i], view.templates.variant[i]);
             if template != NONE
@@ -291,7 +332,8 @@ impl<'v> Ranks<'v> {
         }
     }
 
-    fn in_frame(&self, i: usize) -> bool {
+    /// Whether line `i` belongs to a trace's frames or its exception.
+    pub fn in_frame(&self, i: usize) -> bool {
         let at = self.view.traces.partition_point(|t| t.lines().end <= i);
         self.view
             .traces
@@ -322,7 +364,7 @@ impl<'v> Ranks<'v> {
         let view = self.view;
         let failed = self.ranks.contains(&rank::FAILURE);
         let mut left = if failed { WARNINGS_BESIDE_FAILURES } else { WARNINGS };
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for i in (0..view.len()).filter(|i| view.roles[*i] == Role::Warning) {
             let message = view.message(i);
             let said = memchr::memmem::find(message.as_bytes(), b"arning").map_or("", |at| &message[at..]);
@@ -357,11 +399,23 @@ impl<'v> Ranks<'v> {
         let budget = (RUN_BUDGET + task * TASK_BUDGET) * (view.text.len() as f64).powf(RUN_EXPONENT);
         let kept: usize = (0..n).filter(|i| self.ranks[*i] < rank::REST).map(|i| view.bytes(i)).sum();
         let mut left = budget - kept as f64;
+        // The same message again and again surrounds nothing.
+        let mut nth: HashMap<u32, usize> = HashMap::new();
+        let is_repetitive: Vec<bool> = (0..n)
+            .map(|i| {
+                let template = view.templates.of_line[i];
+                let nth = nth.entry(template).or_default();
+                *nth += 1;
+                let count = view.templates.list.get(template as usize).map_or(0, |t| t.count);
+                count > MAX_ALIKE && *nth > ALIKE_KEPT
+            })
+            .collect();
         let fits = |i: &usize| {
             self.ranks[*i] == rank::REST
                 && !self.is_blank(*i)
                 && !self.is_pass(*i)
                 && view.roles[*i] != Role::Ruler
+                && !is_repetitive[*i]
                 && !self.in_frame(*i)
         };
         let mut near: Vec<usize> = (0..n).filter(fits).collect();
@@ -440,44 +494,5 @@ impl View<'_> {
             .filter(|r| matches!(r, Role::Fail | Role::Summary | Role::Pass | Role::Section | Role::Detail))
             .count();
         !self.is_stamped && !self.is_located && (marks >= MIN_RUN_LINES || !self.traces.is_empty())
-    }
-}
-
-#[cfg(test)]
-mod probe {
-    use super::*;
-    #[test]
-    #[ignore]
-    fn probe() {
-        let text = std::fs::read_to_string(std::env::var("PROBE").unwrap()).unwrap();
-        let q = std::env::var("Q").unwrap_or_default();
-        let view = View::new(&text, crate::select::lines(&text));
-        let r = Ranks::new(&view, &Query::new(&q, ""));
-        println!(
-            "run {} stamped {} templates {} lines {}",
-            view.is_run(),
-            view.is_stamped,
-            view.templates.list.len(),
-            view.len()
-        );
-        let mut by = [(0usize, 0usize); 10];
-        for i in 0..view.len() {
-            by[r.ranks[i] as usize].0 += 1;
-            by[r.ranks[i] as usize].1 += view.bytes(i);
-        }
-        for (k, b) in by.iter().enumerate() {
-            println!("rank {k}: {} lines {:.1}%", b.0, 100.0 * b.1 as f64 / text.len() as f64);
-        }
-        for i in 0..view.len() {
-            println!(
-                "{} {:?} {:?} t{} v{} {}",
-                r.ranks[i],
-                view.severity[i],
-                view.roles[i],
-                view.templates.of_line[i] as i32,
-                view.templates.variant[i],
-                view.message(i).chars().take(150).collect::<String>()
-            );
-        }
     }
 }

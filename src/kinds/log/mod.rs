@@ -1,17 +1,21 @@
 //! Logs, CI logs, build and test output, stack traces.
 //!
 //! ```text
-//! text ─► lines ─► timestamp split off, severity, role, trace, template      view and the modules it names
+//! text ─► lines ─► timestamp split off, severity, role, trace, template          view and what it names
 //!      ─► a rank per line (named by the question, failure, first of its template, …)     choose, relevance
-//!      ─► lines up to a rank stay, marks stand for the others                render
+//!      ─► lines up to a rank stay, marks stand for the others                            write
+//!      ─► timestamps that lines share are written once                                   prefix
 //! ```
 //!
-//! Unit: the line. Cost: linear; see the modules.
+//! Unit: the line; a carriage return without a newline ends one too. At level lossless nothing is left
+//! out, and only [`prefix`] applies. Cost: linear; see the modules.
 
 mod choose;
 mod cost;
 mod diagnostic;
+mod noise;
 mod outlier;
+mod prefix;
 mod recognise;
 mod relevance;
 mod severity;
@@ -20,10 +24,11 @@ mod testrun;
 mod timestamp;
 mod trace;
 mod view;
+mod write;
 
 use super::{Context, Kind};
-use crate::mark::{self, Rendered, Unit};
-use crate::select;
+use crate::mark::{MARK_OPEN, Rendered};
+use crate::options::Level;
 use choose::Ranks;
 use view::View;
 
@@ -41,43 +46,59 @@ impl Kind for Log {
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
-        if !cx.may_omit() {
-            return None;
-        }
-        let view = View::new(text, select::lines(text));
-        if view.is_run() && text.len() < MIN_RUN_BYTES {
-            return None;
-        }
-        let ranks = Ranks::new(&view, cx.query);
-        let mut keep = match cx.options.target_ratio {
-            Some(share) => ranks.keep_share(share),
-            None => ranks.keep_for(cx.options.level),
+        let selected = if cx.may_omit() { select(text, cx) } else { None };
+        let Some(mut rendered) = selected else {
+            return lossless(text);
         };
-        fill_gaps(&view, &mut keep);
-        let pieces = select::pieces(&view.lines, &keep, Unit::Line, |_| None);
-        Some(mark::render(text, pieces, vec!["log:select"]))
+        // Where little could be left out, timestamps are what is left to save. Where much was, each
+        // visible line keeps its own: whoever quotes or searches for a line finds all of it.
+        let little = rendered.text.len() * LITTLE > text.len();
+        if (little || cx.options.level == Level::Aggressive)
+            && !text.contains(MARK_OPEN)
+            && let Some((body, words)) = prefix::encode(&rendered.text, true)
+        {
+            rendered.text = body;
+            rendered.header = Some(words);
+            rendered.transforms.push("log:prefix");
+        }
+        Some(rendered)
+    }
+
+    fn expand(&self, body: &str, words: &str) -> Option<String> {
+        prefix::decode(body, words)
     }
 }
+
+/// "Little was left out" means less than one in this many bytes.
+const LITTLE: usize = 2;
 
 /// The output of a test run or a traceback shorter than this (about 500 tokens) stays as it is: most of
 /// it concerns the failure.
 const MIN_RUN_BYTES: usize = 2000;
 
-/// Keeps runs that are cheaper than the mark that would stand for them.
-fn fill_gaps(view: &View<'_>, keep: &mut [bool]) {
-    let mut i = 0;
-    while i < keep.len() {
-        let mut j = i;
-        let mut tokens = 0;
-        while j < keep.len() && keep[j] == keep[i] {
-            if !keep[i] && tokens <= cost::MARK_TOKENS {
-                tokens += cost::tokens(&view.text[view.lines[j].clone()]);
-            }
-            j += 1;
-        }
-        if !keep[i] && tokens <= cost::MARK_TOKENS {
-            keep[i..j].fill(true);
-        }
-        i = j;
-    }
+fn lossless(text: &str) -> Option<Rendered> {
+    let (body, words) = prefix::encode(text, false)?;
+    Some(Rendered { text: body, header: Some(words), omissions: Vec::new(), transforms: vec!["log:prefix"] })
 }
+
+/// Leaves out what the question does not concern; `None` if nothing may or can be left out.
+fn select(text: &str, cx: &Context<'_>) -> Option<Rendered> {
+    let codes = noise::codes(text);
+    let units = noise::lines(text);
+    let (plain, lines) = noise::without(text, &units, &codes);
+    let view = View::new(&plain, lines);
+    if view.is_run() && text.len() < MIN_RUN_BYTES {
+        return None;
+    }
+    let ranks = Ranks::new(&view, cx.query);
+    let mut keep = match cx.options.target_ratio {
+        Some(share) => ranks.keep_share(share),
+        None => ranks.keep_for(cx.options.level),
+    };
+    write::fill_gaps(&view, &mut keep);
+    let rendered = write::write(text, &units, &codes, &view, &ranks, &keep);
+    (!rendered.omissions.is_empty()).then_some(rendered)
+}
+
+#[cfg(test)]
+mod tests;

@@ -71,19 +71,30 @@ fn sequence_end(b: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// `text` without `codes`. Has as many lines as `text`.
-pub(super) fn without<'t>(text: &'t str, codes: &[Range<usize>]) -> Cow<'t, str> {
+/// `text` without `codes`, and where its `lines` are then (a line of codes alone is empty).
+pub(super) fn without<'t>(
+    text: &'t str,
+    lines: &[Range<usize>],
+    codes: &[Range<usize>],
+) -> (Cow<'t, str>, Vec<Range<usize>>) {
     if codes.is_empty() {
-        return Cow::Borrowed(text);
+        return (Cow::Borrowed(text), lines.to_vec());
     }
     let mut out = String::with_capacity(text.len());
-    let mut done = 0;
-    for code in codes {
-        out.push_str(&text[done..code.start]);
-        done = code.end;
+    let mut ranges = Vec::with_capacity(lines.len());
+    let mut codes = codes.iter().peekable();
+    for line in lines {
+        let start = out.len();
+        let mut done = line.start;
+        // A sequence holds no end of a line, so it never spans lines.
+        while let Some(code) = codes.next_if(|c| c.start < line.end) {
+            out.push_str(&text[done..code.start]);
+            done = code.end;
+        }
+        out.push_str(&text[done..line.end]);
+        ranges.push(start..out.len());
     }
-    out.push_str(&text[done..]);
-    Cow::Owned(out)
+    (Cow::Owned(out), ranges)
 }
 
 #[cfg(test)]
@@ -101,7 +112,7 @@ mod tests {
     fn colours_titles_and_charsets_are_codes() {
         let text = "\x1b[1;31mERROR\x1b[0m\x1b[K x \x1b]0;title\x07y\x1b(B \x1b[31 \x1b";
         let found = codes(text);
-        assert_eq!(without(text, &found), "ERROR x y \x1b[31 \x1b");
+        assert_eq!(without(text, &lines(text), &found).0, "ERROR x y \x1b[31 \x1b");
         assert_eq!(found.len(), 4);
     }
 
@@ -111,7 +122,9 @@ mod tests {
             let ranges = lines(&text);
             let joined: String = ranges.iter().map(|r| &text[r.clone()]).collect();
             proptest::prop_assert_eq!(joined, text.clone());
-            proptest::prop_assert_eq!(lines(&without(&text, &codes(&text))).len() , ranges.len());
+            let (plain, parts) = without(&text, &ranges, &codes(&text));
+            proptest::prop_assert_eq!(parts.len(), ranges.len());
+            proptest::prop_assert_eq!(parts.iter().map(|r| &plain[r.clone()]).collect::<String>(), plain);
         }
     }
 }

@@ -14,6 +14,8 @@ const MAX_SLOTS: usize = 6;
 const FENCE: f64 = 4.0;
 /// Most lines kept per slot: more are a second mode, not outliers.
 const MAX_PER_SLOT: usize = 3;
+/// Most values of a state.
+const MAX_VALUES: usize = 8;
 /// Longer digit runs are identifiers.
 const MAX_DIGITS: usize = 9;
 /// Bytes of a line looked at.
@@ -59,9 +61,11 @@ fn outliers(slot: &[(u32, f32)], scratch: &mut Vec<f32>, out: &mut Vec<usize>) {
     let range = f64::from(high) - f64::from(low);
     let far = |v: f32| {
         let beyond = (f64::from(low) - f64::from(v)).max(f64::from(v) - f64::from(high));
-        // All the same but for a few: whatever differs.
-        if range == 0.0 { beyond > 0.0 } else { beyond > FENCE * range }
+        beyond > FENCE * range
     };
+    if range == 0.0 {
+        return rare_values(slot, low, out);
+    }
     let found: Vec<usize> = slot.iter().filter(|v| far(v.1)).map(|v| v.0 as usize).collect();
     if found.len() <= MAX_PER_SLOT {
         out.extend(found);
@@ -71,6 +75,21 @@ fn outliers(slot: &[(u32, f32)], scratch: &mut Vec<f32>, out: &mut Vec<usize>) {
         out.extend(slot.iter().max_by(extreme).map(|v| v.0 as usize));
         out.extend(slot.iter().min_by(extreme).filter(|v| far(v.1)).map(|v| v.0 as usize));
     }
+}
+
+/// Nearly all lines have one value (a status of 200): the first line of each other value, if they are
+/// few and so name a state, not a measure.
+fn rare_values(slot: &[(u32, f32)], usual: f32, out: &mut Vec<usize>) {
+    let mut firsts: Vec<(u32, f32)> = Vec::new();
+    for (line, value) in slot.iter().filter(|v| v.1 != usual) {
+        if firsts.iter().all(|f| f.1 != *value) {
+            if firsts.len() == MAX_VALUES {
+                return;
+            }
+            firsts.push((*line, *value));
+        }
+    }
+    out.extend(firsts.iter().map(|f| f.0 as usize));
 }
 
 /// Calls `f` with each number that stands alone (`12`, `3.5`, `12ms`, not `a12`, `10.0.0.1`, `12:30`).

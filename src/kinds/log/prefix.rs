@@ -149,7 +149,8 @@ struct Cuts {
 
 impl Cuts {
     fn new(lines: &[&str], is_mark: impl Fn(&str) -> bool) -> Self {
-        let stamps: Vec<usize> = lines.iter().map(|l| if is_mark(l) { 0 } else { timestamp::split(l) }).collect();
+        let stamps: Vec<usize> =
+            lines.iter().map(|l| if is_mark(l) { 0 } else { timestamp::split(l) }).collect();
         let host = common_host(lines, &stamps);
         let ends = lines
             .iter()
@@ -218,7 +219,9 @@ mod tests {
     use super::*;
 
     fn log() -> String {
-        (0..60).map(|i| format!("2015-10-18 18:{:02}:14,{i:03} INFO [main] x.y.Z: step {i}\n", i / 10)).collect()
+        (0..60)
+            .map(|i| format!("2015-10-18 18:{:02}:14,{i:03} INFO [main] x.y.Z: step {i}\n", i / 10))
+            .collect()
     }
 
     #[test]
@@ -239,7 +242,8 @@ mod tests {
 
     #[test]
     fn equal_lines_are_counted() {
-        let text = format!("{}{}end", "Cloning test database for alias 'default'...\n".repeat(9), "x 2\n".repeat(5));
+        let text =
+            format!("{}{}end", "Cloning test database for alias 'default'...\n".repeat(9), "x 2\n".repeat(5));
         let (body, words) = encode(&text, false).unwrap();
         assert!(body.contains("... ×9\nx 2 ×5\nend"), "{body}");
         assert_eq!(decode(&body, &words).unwrap(), text);
@@ -247,7 +251,10 @@ mod tests {
 
     #[test]
     fn a_forged_count_is_refused() {
-        assert_eq!(decode("x ×99999999999\n", "\"@X\": the lines below begin with X; \"×N\": N such lines"), None);
+        assert_eq!(
+            decode("x ×99999999999\n", "\"@X\": the lines below begin with X; \"×N\": N such lines"),
+            None
+        );
         assert_eq!(decode("x\n", "a,b: columns"), None);
     }
 

@@ -208,6 +208,54 @@ fn is_pytest_place(trimmed: &str) -> bool {
     rest.len() < trimmed.len() - at - 4 && rest.starts_with(": in ") && !trimmed[..at].contains(' ')
 }
 
+/// Marks of frames that belong to a runtime, a library or a test framework.
+const FOREIGN: &[&str] = &[
+    "site-packages/",
+    "dist-packages/",
+    "lib/python",
+    "<frozen ",
+    "node_modules/",
+    "node:",
+    "(internal/",
+    "java.base/",
+    " java.",
+    " javax.",
+    " jdk.",
+    " sun.",
+    " org.junit",
+    " org.apache.maven",
+    " org.springframework",
+    " org.gradle",
+    " kotlin.",
+    "/go/src/",
+    "/go/pkg/mod/",
+    "/rustc/",
+    " core::",
+    " std::",
+    " rust_",
+    " __rust",
+    "/.cargo/registry",
+    " System.",
+    " Microsoft.",
+    " Xunit.",
+    " NUnit.",
+    "/usr/lib/",
+    "/gems/",
+    "libc.so",
+    "sysdeps",
+    " testing.",
+    " runtime.",
+];
+
+/// Whether a frame's line names code of a runtime, a library or a test framework.
+pub(super) fn is_foreign(line: &str) -> bool {
+    let line = line.get(..MAX_FRAME_BYTES).unwrap_or(line);
+    FOREIGN.iter().any(|mark| line.contains(mark))
+}
+
+/// Bytes of a frame that are looked at for what it belongs to.
+const MAX_FRAME_BYTES: usize = 300;
+
 #[cfg(test)]
 mod tests {
     use super::*;

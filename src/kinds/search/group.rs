@@ -512,10 +512,11 @@ mod tests {
             "\\PC{0,8}\r?",
         ];
         let number = prop_oneof!["[1-9][0-9]{0,2}", "0[0-9]", Just(String::new()), "[1-9]{25}"];
-        let matched =
-            (path, prop_oneof![Just(":"), Just("-"), Just("=")], number, text.clone()).prop_map(|(p, s, n, t)| {
+        let matched = (path, prop_oneof![Just(":"), Just("-"), Just("=")], number, text.clone()).prop_map(
+            |(p, s, n, t)| {
                 if n.is_empty() { format!("{p}{s}{t}") } else { format!("{p}{s}{n}{s}{t}") }
-            });
+            },
+        );
         prop_oneof![6 => matched, 1 => Just("--".to_owned()), 1 => "[1-9][0-9]?[:-][a-b ]{0,3}", 1 => text,
             1 => Just("[… 3 things".to_owned())]
     }

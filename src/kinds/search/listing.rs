@@ -266,7 +266,8 @@ mod tests {
 
     #[test]
     fn directories_of_ls_are_indented() {
-        let text = "<out>\n.:\na.txt\nsrc\n\n./src:\nlib.rs\n\n./src/empty:\n\n./src/kinds:\nmod.rs\n</out>\n";
+        let text =
+            "<out>\n.:\na.txt\nsrc\n\n./src:\nlib.rs\n\n./src/empty:\n\n./src/kinds:\nmod.rs\n</out>\n";
         let body = encode_directories(text);
         assert_eq!(body, "<out>\n./ a.txt src\n src/ lib.rs\n  empty/\n  kinds/ mod.rs\n</out>\n");
         assert_eq!(decode_directories(&body), text);

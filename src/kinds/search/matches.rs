@@ -32,7 +32,7 @@ pub struct Line<'t> {
 /// A matching line or a line of context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Match<'t> {
-    /// Index into [`Parsed::paths`]; 0 if lines name no file.
+    /// Index into [`Parsed::paths`]; 0 if nothing names the file.
     pub path: usize,
     /// Digits as written; empty if lines have no number.
     pub number: &'t str,
@@ -77,9 +77,14 @@ pub fn parse(text: &str, style: Style) -> Parsed<'_> {
     };
     let mut ids: HashMap<&str, usize> = HashMap::new();
     if !style.pathed {
+        // A path on a line of its own is the file of the matches below it.
         out.paths.push("");
         for raw in &raws {
-            out.lines.push(Line { raw, hit: numbered_only(raw) });
+            let hit = numbered_only(raw).map(|hit| Match { path: out.paths.len() - 1, ..hit });
+            if hit.is_none() && is_clear_path(raw) {
+                out.paths.push(raw);
+            }
+            out.lines.push(Line { raw, hit });
         }
     } else {
         for raw in &raws {

@@ -134,10 +134,9 @@ fn count_numbered(lines: &[&str]) -> Numbered {
             out.diagnostics += usize::from(is_diagnostic(text));
             out.clocks += usize::from(is_seconds(text));
             path = p;
-        } else if !path.is_empty() && line.strip_prefix(path).is_some_and(|rest| rest.starts_with(['-', '=']))
+        } else if is_context(line)
+            || (!path.is_empty() && line.strip_prefix(path).is_some_and(|rest| rest.starts_with(['-', '='])))
         {
-            out.context += 1;
-        } else if is_context(line) {
             out.context += 1;
         }
     }
@@ -192,9 +191,19 @@ fn is_diagnostic(text: &str) -> bool {
 /// Lines `12:text`, if they can be the matches of files and are no times, ratios or lists.
 fn count_alone(lines: &[&str]) -> usize {
     let mut last = 0_u64;
-    let (mut total, mut colons, mut ascending, mut times) = (0, 0, 0, 0);
+    let (mut total, mut colons, mut ascending, mut times, mut headings) = (0, 0, 0, 0, 0);
+    let mut is_below_heading = false;
     for line in lines {
-        let Some(hit) = matches::numbered_only(line).filter(|m| m.separator != b'=') else { continue };
+        let Some(hit) = matches::numbered_only(line).filter(|m| m.separator != b'=') else {
+            is_below_heading = matches::is_clear_path(line);
+            continue;
+        };
+        if is_below_heading {
+            // The path above counts as part of the search, and numbers start again below it.
+            headings += 1;
+            last = 0;
+            is_below_heading = false;
+        }
         let Ok(number) = hit.number.parse::<u64>() else { continue };
         total += 1;
         colons += usize::from(hit.separator == b':');
@@ -202,9 +211,9 @@ fn count_alone(lines: &[&str]) -> usize {
         times += usize::from(hit.text.starts_with(|c: char| c.is_ascii_digit()));
         last = number;
     }
-    // Numbers start again in each file, so a few may fall.
+    // Files without a heading between them may follow each other, so a few numbers may fall.
     let is_search = colons >= 2 && ascending * 10 >= total * 7 && times * 4 <= total;
-    if is_search { total } else { 0 }
+    if is_search { total + headings } else { 0 }
 }
 
 /// Lines `path:text`, if paths repeat or have directories and what follows is no value of a key.

@@ -6,12 +6,15 @@
 //! This file has what the patterns share; each of them is a file.
 
 mod cl100k;
+mod masks;
 mod o200k;
 mod r50k;
+mod window;
 
 use super::classes::{ASCII, HIGH, LOWER, MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER, class_at, is_letter};
 
 pub(super) use cl100k::Cl100k;
+pub(super) use masks::{WINDOW, WINDOW_LOAD};
 pub(super) use o200k::O200k;
 pub(super) use r50k::R50k;
 
@@ -31,11 +34,24 @@ impl End {
     }
 }
 
+/// Pieces in a window, as bits from its first byte.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Starts {
+    /// Where pieces start, without gaps up to the highest bit; none beyond it are known. 0 or 1 where
+    /// nothing can be told from the window.
+    pub(super) starts: u64,
+    /// Bytes that a piece of one token starts with, if a piece starts there.
+    pub(super) single: u64,
+}
+
 /// A pre-tokenizer.
 pub(super) trait Pattern {
     /// The end of the piece that starts at `start`, a border of pieces before the end of `text`
     /// (UTF-8). Always behind `start` and at the border of a character.
     fn end(text: &[u8], start: usize) -> End;
+
+    /// The pieces in a window whose first byte starts one.
+    fn starts(window: &[u8; WINDOW_LOAD]) -> Starts;
 }
 
 #[inline(always)]

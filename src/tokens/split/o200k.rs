@@ -13,12 +13,19 @@
 use super::super::classes::{
     HIGH, LETTER, LOWER, MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER, class_at, is_letter,
 };
-use super::{End, Pattern, ascii_at, byte, contraction, numbers, spaces, symbols};
+use super::{
+    End, Pattern, Starts, WINDOW_LOAD, ascii_at, byte, contraction, numbers, spaces, symbols, window,
+};
 
 /// See the module. Up to `DIGITS` numbers are a piece: 3, or 1 for estimates of models that count so.
 pub(in super::super) struct O200k<const DIGITS: usize>;
 
 impl<const DIGITS: usize> Pattern for O200k<DIGITS> {
+    #[inline(always)]
+    fn starts(window: &[u8; WINDOW_LOAD]) -> Starts {
+        window::o200k::<DIGITS>(window)
+    }
+
     #[inline(always)]
     fn end(text: &[u8], start: usize) -> End {
         let (class, len) = match ascii_at(text, start) {

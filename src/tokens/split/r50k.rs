@@ -11,12 +11,18 @@
 //! ```
 
 use super::super::classes::{HIGH, MARK, NEWLINE, NUMBER, OTHER, SPACE, class_at, is_letter};
-use super::{End, Pattern, ascii_at, byte, letters, spaces, symbols};
+use super::{End, Pattern, Starts, WINDOW_LOAD, ascii_at, byte, letters, spaces, symbols};
 
 /// See the module.
 pub(in super::super) struct R50k;
 
 impl Pattern for R50k {
+    /// Models of this age are not worth a second set of rules.
+    #[inline(always)]
+    fn starts(_window: &[u8; WINDOW_LOAD]) -> Starts {
+        Starts { starts: 0, single: 0 }
+    }
+
     #[inline(always)]
     fn end(text: &[u8], start: usize) -> End {
         match (byte(text, start), byte(text, start + 1), byte(text, start + 2)) {

@@ -1,0 +1,89 @@
+//! Hashes: one per message from which something was left out, so that a reader can fetch it.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use super::{Original, Outcome};
+use crate::mark;
+use crate::options::Retrieval;
+use crate::request::Request;
+use crate::tokens::Counter;
+
+/// Adds pointers to messages.
+pub(super) struct Pointers<'p> {
+    pub(super) retrieval: &'p Retrieval,
+    pub(super) counter: &'p Counter,
+}
+
+impl Pointers<'_> {
+    /// Adds a pointer to the last changed text of message `i`, if something is missing in it and the
+    /// message still gets shorter. Returns the original and the pointer's cost in tokens.
+    ///
+    /// `saved` is what the message saves without it.
+    pub(super) fn add(
+        &self,
+        request: &Request<'_>,
+        i: usize,
+        saved: usize,
+        out: &mut Outcome,
+    ) -> Option<(Original, usize)> {
+        let key = match self.retrieval {
+            Retrieval::Off => return None,
+            Retrieval::Plain => None,
+            Retrieval::Keyed(key) => Some(key.as_slice()),
+        };
+        out.omitted.last().filter(|o| o.message == i)?;
+        let first = out.edits.partition_point(|e| e.message < i);
+        let originals: Vec<&str> = out.edits[first..].iter().map(|e| request.str(e.id)).collect();
+        let text = originals.join("\n");
+        let hash = hash(&text, key);
+        let last = &mut out.edits.last_mut()?.text;
+        let pointed = with_pointer(last, &hash);
+        let cost = self.counter.count(&pointed).saturating_sub(self.counter.count(last));
+        // A message is never made longer for the sake of its pointer.
+        (cost < saved).then(|| {
+            *last = pointed;
+            (Original { hash, message: i, text }, cost)
+        })
+    }
+}
+
+/// `text` with a pointer behind its last block with a header, or at its end if there is none.
+fn with_pointer(text: &str, hash: &str) -> String {
+    let mut at = 0;
+    while let Some(block) = mark::find_headed(text, at) {
+        at = block.range.end;
+    }
+    let at = if at == 0 { text.len() } else { at };
+    let (before, after) = text.split_at(at);
+    let open = if before.ends_with('\n') { "" } else { "\n" };
+    let close = if before.ends_with('\n') { "\n" } else { "" };
+    format!("{before}{open}{}{close}{after}", mark::pointer(hash))
+}
+
+/// The address of a text: the first 96 bits of its SHA-256, or of its HMAC under a key.
+pub fn hash(text: &str, key: Option<&[u8]>) -> String {
+    let digest = match key.map(Hmac::<Sha256>::new_from_slice) {
+        Some(Ok(mut mac)) => {
+            mac.update(text.as_bytes());
+            mac.finalize().into_bytes()
+        }
+        // HMAC takes keys of any length; without a key, the plain digest.
+        _ => Sha256::digest(text.as_bytes()),
+    };
+    digest.iter().take(mark::HASH_DIGITS / 2).map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hash;
+
+    #[test]
+    fn a_hash_depends_on_text_and_key() {
+        // SHA-256("abc") begins ba7816bf 8f01cfea 414140de (FIPS 180-2, appendix B.1).
+        assert_eq!(hash("abc", None), "ba7816bf8f01cfea414140de");
+        assert_ne!(hash("abc", None), hash("abc", Some(b"key")));
+        assert_ne!(hash("abc", Some(b"key")), hash("abc", Some(b"other")));
+        assert_eq!(hash("abc", Some(b"key")).len(), 24);
+    }
+}
