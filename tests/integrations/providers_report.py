@@ -52,12 +52,14 @@ def candidates(provider: str, url: str) -> list[dict[str, Any]]:
     for base in (url + "/v1", url):
         rows.append({"model": model, "api_base": base, "api_key": "k"})
     rows.append({"model": model, "api_base": url, "api_key": "k", "aws_bedrock_runtime_endpoint": url})
+    if provider.startswith("sagemaker"):
+        rows.insert(0, {"model": model, "sagemaker_base_url": url})
     return rows
 
 
 def attempt(arguments: dict[str, Any], messages: list[dict[str, Any]]) -> str:
     try:
-        litellm.completion(messages=messages, max_retries=0, num_retries=0, timeout=5, **arguments)
+        litellm.completion(messages=messages, num_retries=0, timeout=5, drop_params=True, **arguments)
         return ""
     except Exception as error:  # the report says what it was
         return f"{type(error).__name__}: {error}"
@@ -104,6 +106,8 @@ def look(provider: str, server: Recorder, callback: Any) -> tuple[str, str]:
                 kind,
                 f"{len(plain.body):,} | {len(wire.body):,} | {ratio:.2f} | `{wire.path.split('?')[0]}`",
             )
+    if "Unmapped LLM provider" in why:
+        return "not for chat", "LiteLLM has no chat calls for it"
     return "not seen", reason(why)
 
 
