@@ -212,8 +212,15 @@ impl Ground<'_> {
         let found = (!is_ours && epochs.stages[job] == Stage::None)
             .then(|| echoes.whole(text.text, visible).or_else(|| echoes.lines(text.text).filter(|_| by_line)))
             .flatten();
-        if let Some(echo) = found {
-            let (before, after) = (text::count(self.counter, text.text), self.counter.count(&echo.text));
+        if let Some(mut echo) = found {
+            let before = text::count(self.counter, text.text);
+            let mut after = self.counter.count(&echo.text);
+            // What is left of it may still be written shorter (numbered lines, say).
+            if let [block] = &*result.blocks
+                && let Some((shorter, tokens)) = text::encode(block.kind, &echo.text, self.counter, self.options)
+            {
+                (echo.text, after) = (shorter, tokens);
+            }
             if before.saturating_sub(after) > result.saved {
                 result = Arc::new(Done {
                     new: Some((echo.text, echo.omissions)),

@@ -8,7 +8,7 @@ use crate::blocks::Segment;
 use crate::kinds::{self, Context, Source};
 use crate::mark::{self, Omission, Rendered};
 use crate::memo::{self, Memo};
-use crate::options::Options;
+use crate::options::{Level, Options};
 use crate::request::ToolCall;
 use crate::score::Query;
 use crate::tokens::Counter;
@@ -69,9 +69,16 @@ pub fn memo_stats() -> memo::Stats {
     memo().stats()
 }
 
-/// Forgets all texts seen so far, for measurements.
+/// Token counts of this process's texts.
+fn counts() -> &'static Memo<usize> {
+    static COUNTS: OnceLock<Memo<usize>> = OnceLock::new();
+    COUNTS.get_or_init(|| Memo::new(memo::MAX_BYTES / 16))
+}
+
+/// Forgets all texts seen so far and their counts, for measurements.
 pub fn clear_memo() {
     memo().clear();
+    counts().clear();
 }
 
 /// Texts below this many bytes are counted faster than they are looked up.
@@ -79,11 +86,10 @@ const MIN_MEMO_BYTES: usize = 512;
 
 /// Tokens of `text`, remembered.
 pub(super) fn count(counter: &Counter, text: &str) -> usize {
-    static COUNTS: OnceLock<Memo<usize>> = OnceLock::new();
     if text.len() < MIN_MEMO_BYTES {
         return counter.count(text);
     }
-    let counts = COUNTS.get_or_init(|| Memo::new(memo::MAX_BYTES / 16));
+    let counts = counts();
     let key = memo::key(&[text.as_bytes(), counter.encoding().as_bytes()]);
     if let Some(count) = counts.get(key) {
         return *count;
@@ -207,6 +213,26 @@ impl Job<'_> {
         (block.tokens_before, block.tokens_after) = (before, after);
         Ok(rendered)
     }
+}
+
+/// `text` re-encoded without loss by the kind of that name, if that decodes exactly and is shorter; and
+/// its tokens. For texts with marks of ours in them, which [`Job::run`] would leave alone.
+pub(super) fn encode(kind: &str, text: &str, counter: &Counter, options: &Options) -> Option<(String, usize)> {
+    let kind = kinds::ALL.iter().find(|k| k.name() == kind)?;
+    let options = Options { level: Level::Lossless, ..options.clone() };
+    let query = Query::default();
+    let cx =
+        Context { tokens: counter, query: &query, options: &options, tool: None, source: Source::ToolOutput };
+    let rendered = catch_unwind(AssertUnwindSafe(|| kind.compress(text, &cx))).ok()??;
+    let words = rendered.header?;
+    if !rendered.omissions.is_empty() || kind.expand(&rendered.text, &words)? != text {
+        return None;
+    }
+    let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
+    mark::write_header(&mut headed, kind.name(), &rendered.text, &words);
+    headed.push_str(&rendered.text);
+    let tokens = counter.count(&headed);
+    (tokens < counter.count(text)).then_some((headed, tokens))
 }
 
 fn shift(omission: Omission, by: usize) -> Omission {
