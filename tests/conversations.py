@@ -139,8 +139,26 @@ def grep_text(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
+@st.composite
+def diff_text(draw: st.DrawFn) -> str:
+    """`git show` output: several files, hunks with context, perhaps a lock file."""
+    out = ["commit 1f2e3d4c", "Author: A <a@example.org>", "", f"    {draw(word)} {draw(word)}", ""]
+    for i in range(draw(st.integers(1, 6))):
+        path = draw(st.sampled_from([f"src/{draw(word)}_{i}.py", "Cargo.lock", f"docs/{draw(word)}.md"]))
+        out += [f"diff --git a/{path} b/{path}", "index 95eb42b..3ce97fe 100644", f"--- a/{path}", f"+++ b/{path}"]
+        at, shift = 1, 0
+        for _ in range(draw(st.integers(1, 4))):
+            at += draw(st.integers(5, 60))
+            signs = [" "] * 3 + draw(st.lists(st.sampled_from("+- "), min_size=1, max_size=12)) + ["+", " ", " ", " "]
+            body = [f"{sign}    {draw(word)} = {draw(word)}({draw(number)})" for sign in signs]
+            old, new = (sum(sign in kind for sign in signs) for kind in ("- ", "+ "))
+            out += [f"@@ -{at},{old} +{at + shift},{new} @@ def {draw(word)}():", *body]
+            at, shift = at + old, shift + new - old
+    return "\n".join(out) + draw(st.sampled_from(["", "\n"]))
+
+
 payload = st.one_of(
-    log_text(), json_text(), prose_text(), grep_text(), st.sampled_from(sorted(REAL.values())), st.text(max_size=1500)
+    log_text(), json_text(), prose_text(), grep_text(), diff_text(), st.sampled_from(sorted(REAL.values())), st.text(max_size=1500)
 )
 question = st.one_of(
     st.just(""),

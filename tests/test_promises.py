@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import conversations as c
 import headroom
 from headroom import _core, compress
-from marks import restore
+from marks import restore, restore_diff
 
 LEVELS = ["lossless", "balanced", "aggressive"]
 dialect = st.sampled_from(sorted(c.DIALECTS))
@@ -54,6 +54,8 @@ def check_restorable(before: list[Any], result: headroom.CompressResult) -> None
                 assert same_json(headroom.expand(new_text), old_text)
             for record in gone:
                 assert record.text in old_text
+        elif result.decisions[i].reason == "diff":
+            restore_diff(new_text, gone, old_text)
         else:
             assert restore(new_text, gone) == old_text
 

@@ -217,9 +217,15 @@ impl Ground<'_> {
             let whole = echoes.whole(text.text, &result);
             whole.or_else(|| by_line.then(|| echoes.lines(text.text, &result.source_print(text.text)))?)
         };
-        if let Some(echo) = (!is_ours && epochs.stages[job] == Stage::None).then(find).flatten() {
-            let (before, after) =
-                (text::count(self.counter, text.text), text::count(self.counter, &echo.text));
+        if let Some(mut echo) = (!is_ours && epochs.stages[job] == Stage::None).then(find).flatten() {
+            let before = text::count(self.counter, text.text);
+            let mut after = text::count(self.counter, &echo.text);
+            // What is left of it may still be written shorter (numbered lines, say).
+            if let [block] = &*result.blocks
+                && let Some((shorter, tokens)) = text::encode(block.kind, &echo.text, self.counter, self.options)
+            {
+                (echo.text, after) = (shorter, tokens);
+            }
             if before.saturating_sub(after) > result.saved {
                 result = Arc::new(Done {
                     new: Some((echo.text, echo.omissions)),

@@ -9,7 +9,7 @@ use crate::blocks::Segment;
 use crate::kinds::{self, Context, Source};
 use crate::mark::{self, Omission, Rendered};
 use crate::memo::{self, Memo};
-use crate::options::Options;
+use crate::options::{Level, Options};
 use crate::request::ToolCall;
 use crate::score::Query;
 use crate::tokens::Counter;
@@ -269,6 +269,26 @@ impl Job<'_> {
         (block.tokens_before, block.tokens_after) = (before, after);
         Ok(rendered)
     }
+}
+
+/// `text` re-encoded without loss by the kind of that name, if that decodes exactly and is shorter; and
+/// its tokens. For texts with marks of ours in them, which [`Job::run`] would leave alone.
+pub(super) fn encode(kind: &str, text: &str, counter: &Counter, options: &Options) -> Option<(String, usize)> {
+    let kind = kinds::ALL.iter().find(|k| k.name() == kind)?;
+    let options = Options { level: Level::Lossless, ..options.clone() };
+    let query = Query::default();
+    let cx =
+        Context { tokens: counter, query: &query, options: &options, tool: None, source: Source::ToolOutput };
+    let rendered = catch_unwind(AssertUnwindSafe(|| kind.compress(text, &cx))).ok()??;
+    let words = rendered.header?;
+    if !rendered.omissions.is_empty() || kind.expand(&rendered.text, &words)? != text {
+        return None;
+    }
+    let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
+    mark::write_header(&mut headed, kind.name(), &rendered.text, &words);
+    headed.push_str(&rendered.text);
+    let tokens = counter.count(&headed);
+    (tokens < counter.count(text)).then_some((headed, tokens))
 }
 
 fn shift(omission: Omission, by: usize) -> Omission {
