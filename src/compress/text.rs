@@ -69,9 +69,16 @@ pub fn memo_stats() -> memo::Stats {
     memo().stats()
 }
 
-/// Forgets all texts seen so far, for measurements.
+/// Token counts of this process's texts.
+fn counts() -> &'static Memo<usize> {
+    static COUNTS: OnceLock<Memo<usize>> = OnceLock::new();
+    COUNTS.get_or_init(|| Memo::new(memo::MAX_BYTES / 16))
+}
+
+/// Forgets all texts seen so far and their counts, for measurements.
 pub fn clear_memo() {
     memo().clear();
+    counts().clear();
 }
 
 /// Texts below this many bytes are counted faster than they are looked up.
@@ -79,11 +86,10 @@ const MIN_MEMO_BYTES: usize = 512;
 
 /// Tokens of `text`, remembered.
 pub(super) fn count(counter: &Counter, text: &str) -> usize {
-    static COUNTS: OnceLock<Memo<usize>> = OnceLock::new();
     if text.len() < MIN_MEMO_BYTES {
         return counter.count(text);
     }
-    let counts = COUNTS.get_or_init(|| Memo::new(memo::MAX_BYTES / 16));
+    let counts = counts();
     let key = memo::key(&[text.as_bytes(), counter.encoding().as_bytes()]);
     if let Some(count) = counts.get(key) {
         return *count;

@@ -16,7 +16,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 for name in [n for n in os.environ if n.startswith("HEADROOM_")]:
     del os.environ[name]
 
-from recorder import Recorder  # noqa: E402
+from recorder import Recorder
 
 
 @pytest.fixture(scope="session")

@@ -315,7 +315,7 @@ if __name__ == "__main__":
                     f"{time.monotonic() - at:.1f} s",
                     flush=True,
                 )
-            except Exception as error:  # noqa: BLE001  # the table says what failed
+            except Exception as error:  # the table says what failed
                 print(
                     f"| {one.name} | {one.provider} | – | – | {type(error).__name__}: {str(error)[:160]!r} |",
                     flush=True,

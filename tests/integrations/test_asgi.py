@@ -243,7 +243,6 @@ def test_a_client_that_leaves_mid_body_hurts_nobody(server: Server, client: http
 
 def test_settings_are_checked() -> None:
     from apps import echo
-
     from headroom.integrations.asgi import CompressionMiddleware
 
     with pytest.raises(TypeError, match="unknown option"):
@@ -267,7 +266,6 @@ def _run_once(floor: int) -> dict[bytes, bytes]:
     import asyncio
 
     from apps import echo
-
     from headroom.integrations.asgi import CompressionMiddleware
 
     app = CompressionMiddleware(echo, min_tokens=floor)

@@ -12,8 +12,6 @@ from typing import Any
 
 import payloads
 import pytest
-from recorder import Recorder, Reply, Request
-
 from headroom import compress
 from headroom.integrations import cloud_client
 from headroom.integrations import engine as engine_module
@@ -21,6 +19,7 @@ from headroom.integrations.cloud_client import CloudClient, CloudError
 from headroom.integrations.engine import Engine
 from headroom.integrations.json_strings import Document
 from headroom.integrations.settings import OnCloudError, Settings
+from recorder import Recorder, Reply, Request
 
 KEY = "hdr_secret_0123456789"
 SHORT = "module_007: 6 matches"

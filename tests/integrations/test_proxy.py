@@ -17,10 +17,9 @@ pytest.importorskip(
     "litellm.proxy.proxy_server", reason="the proxy extra is not installed", exc_type=ImportError
 )
 
+from headroom.integrations.litellm_proxy import HAS_HEADERS_HOOK, _has_savings_columns
 from processes import Server, litellm_proxy
 from recorder import Recorder
-
-from headroom.integrations.litellm_proxy import HAS_HEADERS_HOOK, _has_savings_columns
 
 CLASS_PATH = "headroom.integrations.litellm_callback.HeadroomCallback"
 INSTANCE_PATH = "headroom.integrations.litellm_callback.proxy_handler_instance"

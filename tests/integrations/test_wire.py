@@ -14,9 +14,8 @@ pytest.importorskip("litellm")
 
 import entry_points
 from entry_points import ENTRIES, Entry, measure
-from recorder import Recorder
-
 from headroom.integrations.litellm_callback import HeadroomCallback
+from recorder import Recorder
 
 # What varies between two identical calls.
 VOLATILE = {"id", "created", "created_at", "_response_ms", "response_ms", "completed_at", "item_id"}

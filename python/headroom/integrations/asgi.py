@@ -166,7 +166,7 @@ class _Exchange:
             message = await self._receive()
             self._replay.append(message)
             if message["type"] != "http.request":
-                # The client has gone: nothing to compress, and the application learns it from the server's words.
+                # The client has gone; the application learns it from the server's own message.
                 self._skip("client gone")
                 return
             size += len(message.get("body", b""))

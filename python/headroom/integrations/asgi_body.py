@@ -13,8 +13,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from headroom import _core
 from headroom._core import HeadroomError
+from headroom.compression import compress_body
 from headroom.integrations.cloud_client import CloudError
 from headroom.integrations.cloud_reply import check_reply
 from headroom.integrations.engine import BELOW_MIN, NEVER, NOTHING, count_gain, make_cloud, once
@@ -69,17 +69,8 @@ class Rewriter:
         limit = self._settings.model_limit
 
         def core(min_tokens: int) -> tuple[bytes | None, int, int]:
-            new, before, after, *_ = _core.compress_body(
-                body,
-                None,
-                config.level,
-                config.target_ratio,
-                min_tokens,
-                limit,
-                config.query,
-                config.max_threads,
-            )
-            return new, before, after
+            new, result = compress_body(body, None, limit, config, min_tokens=min_tokens)
+            return new, result.tokens_before, result.tokens_after
 
         if self._cloud is not None:
             # Counts without compressing, and refuses what is not a request before anything leaves.

@@ -8,6 +8,7 @@ for `BREAK_S`, then tried with a single request.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import json
@@ -240,10 +241,8 @@ class CloudClient:
 
 
 def _cut(sock: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
 
 
 def is_loopback(host: str) -> bool:

@@ -14,9 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import litellm
+from litellm.integrations.custom_logger import CustomLogger
 
-from headroom.integrations.engine import strings
+from headroom.integrations.engine import once, strings
 from headroom.integrations.ledger import Outcome
+from headroom.integrations.workers import SMALL_BYTES
+
+OLDEST = "1.75"
 
 MAX_CALLS = 4096
 # Shorter strings of a compressed message (roles, ids) say nothing about where it comes from.
@@ -113,3 +117,36 @@ def _rows(model: str, provider: str | None) -> Iterable[Mapping[str, Any]]:
         rest = rest.split("/", 1)[1]
         names.append(rest)
     return [table[name] for name in names if name in table]
+
+
+def call_key(log: Any) -> str:
+    """The id that all layers of a call see, whatever id its arguments were given later."""
+    return str(getattr(log, "litellm_call_id", "") or id(log))
+
+
+def rough_size(value: Any) -> int:
+    """A cheap guess at the bytes of messages, to choose a lane; exact is not needed."""
+    if isinstance(value, str):
+        return len(value)
+    rows = value if isinstance(value, list) else ()
+    size = 0
+    for row in rows:
+        content = row.get("content") or row.get("output") if isinstance(row, dict) else None
+        size += len(content) if isinstance(content, str) else 2048 if content is None else SMALL_BYTES
+    return size
+
+
+def say_what_is_missing(has_seam: bool) -> None:
+    """Says once what the installed LiteLLM has no place for."""
+    if not has_seam:
+        once.warn(
+            "no seam",
+            "this LiteLLM has no prompt-management seam: synchronous calls to providers with signed bodies "
+            "(Bedrock, SageMaker) go out uncompressed",
+        )
+    if not hasattr(CustomLogger, "async_pre_call_deployment_hook"):
+        once.warn(
+            "no hook",
+            "this LiteLLM is older than %s: responses and Anthropic messages go out uncompressed",
+            OLDEST,
+        )

@@ -23,7 +23,16 @@ from headroom.compression import CompressConfig
 from headroom.integrations import litellm_proxy, litellm_seam, workers
 from headroom.integrations.engine import Engine, once, strings
 from headroom.integrations.ledger import Outcome
-from headroom.integrations.litellm_calls import STATES, CallState, fingerprint, own_texts, window_of
+from headroom.integrations.litellm_calls import (
+    STATES,
+    CallState,
+    call_key,
+    fingerprint,
+    own_texts,
+    rough_size,
+    say_what_is_missing,
+    window_of,
+)
 from headroom.integrations.litellm_seam import SeamCall
 from headroom.integrations.settings import (
     DEFAULT_CLOUD_TIMEOUT_S,
@@ -36,7 +45,6 @@ from headroom.integrations.settings import (
 SEAM_TYPES = frozenset({"completion", "acompletion"})
 # Completions that a bridge makes on behalf of these calls meet the seam under the outer call's type.
 TEXT_TYPES = frozenset({"text_completion", "atext_completion"})
-OLDEST = "1.75"
 
 
 class HeadroomCallback(CustomLogger):
@@ -88,7 +96,7 @@ class HeadroomCallback(CustomLogger):
         self._engine = Engine(self.settings)
         self._was_global = False
         self._has_seam = litellm_seam.install(_registered)
-        _say_what_is_missing(self._has_seam)
+        say_what_is_missing(self._has_seam)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -105,11 +113,12 @@ class HeadroomCallback(CustomLogger):
         return self
 
     def __repr__(self) -> str:
-        return f"HeadroomCallback(min_tokens={self.settings.min_tokens}, model_limit={self.settings.model_limit})"
+        settings = self.settings
+        return f"HeadroomCallback(min_tokens={settings.min_tokens}, model_limit={settings.model_limit})"
 
     @property
     def total_tokens_saved(self) -> int:
-        """Tokens removed from calls that were sent, each call once. Failed calls and cache hits are not in it."""
+        """Tokens removed from calls that were sent, each call once; failed calls and cache hits excluded."""
         return self._engine.ledger.tokens_saved
 
     def stats(self) -> dict[str, Any]:
@@ -140,7 +149,11 @@ class HeadroomCallback(CustomLogger):
             if not isinstance(rows, list):
                 self._count(key, state, Outcome("skipped", "no list of messages"))
                 return messages
-            window = window_of(model, provider if isinstance(provider, str) else None, _mapping(info))
+            window = window_of(
+                model,
+                provider if isinstance(provider, str) else None,
+                info if isinstance(info, Mapping) else None,
+            )
             done = self._engine.compress(rows, model, window, tools, max_tokens)
             self._count(key, state, done.outcome)
             if done.messages is None:
@@ -167,13 +180,29 @@ class HeadroomCallback(CustomLogger):
 
     def at_seam(self, call: SeamCall, model: str, messages: Any) -> Any:
         """The messages a synchronous completion sends."""
-        args = (_key(call.log), messages, model, call.provider, call.model_info, call.tools, call.max_tokens)
-        return workers.run_blocking(_size(messages), self._work, *args)
+        args = (
+            call_key(call.log),
+            messages,
+            model,
+            call.provider,
+            call.model_info,
+            call.tools,
+            call.max_tokens,
+        )
+        return workers.run_blocking(rough_size(messages), self._work, *args)
 
     async def at_async_seam(self, call: SeamCall, model: str, messages: Any) -> Any:
         """The messages an asynchronous completion sends."""
-        args = (_key(call.log), messages, model, call.provider, call.model_info, call.tools, call.max_tokens)
-        return await workers.run(_size(messages), self._work, *args)
+        args = (
+            call_key(call.log),
+            messages,
+            model,
+            call.provider,
+            call.model_info,
+            call.tools,
+            call.max_tokens,
+        )
+        return await workers.run(rough_size(messages), self._work, *args)
 
     # Layer: the deployment hook (aresponses, anthropic_messages; completions where there is no seam).
 
@@ -182,7 +211,7 @@ class HeadroomCallback(CustomLogger):
     ) -> dict[str, Any] | None:
         """Called for every asynchronous call; returns new keyword arguments, or `None` to leave them."""
         name = str(getattr(call_type, "value", call_type))
-        key = _key(kwargs.get("litellm_logging_obj")) if kwargs.get("litellm_logging_obj") else None
+        key = call_key(kwargs.get("litellm_logging_obj")) if kwargs.get("litellm_logging_obj") else None
         key = key or kwargs.get("litellm_call_id")
         if not isinstance(key, str) or (name in SEAM_TYPES and self._has_seam):
             return None
@@ -199,7 +228,7 @@ class HeadroomCallback(CustomLogger):
         )
         model, provider = str(kwargs.get("model") or ""), kwargs.get("custom_llm_provider")
         args = (key, given, model, provider, kwargs.get("model_info"), tools, room)
-        new = await workers.run(_size(given), self._work, *args)
+        new = await workers.run(rough_size(given), self._work, *args)
         return None if new is given else {**kwargs, field: new}
 
     # Layer: just before the body is serialised (synchronous responses).
@@ -226,7 +255,7 @@ class HeadroomCallback(CustomLogger):
                 return
             tools, room = body.get("tools"), body.get("max_output_tokens") or body.get("max_tokens")
             args = (key, body[field], str(model), kwargs.get("custom_llm_provider"), None, tools, room)
-            body[field] = workers.run_blocking(_size(body[field]), self._work, *args)
+            body[field] = workers.run_blocking(rough_size(body[field]), self._work, *args)
         except Exception as error:  # noqa: BLE001  # a logging hook must not disturb the call
             once.warn("pre-call", "could not compress before the call (%s)", type(error).__name__)
 
@@ -287,26 +316,6 @@ class HeadroomCallback(CustomLogger):
             return response
 
 
-def _key(log: Any) -> str:
-    return str(getattr(log, "litellm_call_id", "") or id(log))
-
-
-def _mapping(value: Any) -> Mapping[str, Any] | None:
-    return value if isinstance(value, Mapping) else None
-
-
-def _size(value: Any) -> int:
-    """A cheap guess at the bytes of messages, to choose a lane; exact is not needed."""
-    if isinstance(value, str):
-        return len(value)
-    rows = value if isinstance(value, list) else ()
-    size = 0
-    for row in rows:
-        content = row.get("content") or row.get("output") if isinstance(row, dict) else None
-        size += len(content) if isinstance(content, str) else 2048 if content is None else workers.SMALL_BYTES
-    return size
-
-
 def _registered(log: Any) -> list[litellm_seam.SeamHandler]:
     """Our callbacks that take part in a call: global ones, and those given with the call itself."""
     found: list[litellm_seam.SeamHandler] = []
@@ -323,17 +332,3 @@ def _registered(log: Any) -> list[litellm_seam.SeamHandler]:
         if isinstance(callback, HeadroomCallback) and not callback._was_global and callback not in found:
             found.append(callback)
     return found
-
-
-def _say_what_is_missing(has_seam: bool) -> None:
-    if not has_seam:
-        once.warn(
-            "no seam",
-            "this LiteLLM has no prompt-management seam: synchronous calls to providers with signed bodies (Bedrock, SageMaker) go out uncompressed",
-        )
-    if not hasattr(CustomLogger, "async_pre_call_deployment_hook"):
-        once.warn(
-            "no hook",
-            "this LiteLLM is older than %s: responses and Anthropic messages go out uncompressed",
-            OLDEST,
-        )

@@ -49,8 +49,7 @@ def _say_what_is_missing() -> None:
     if not HAS_HEADERS_HOOK:
         once.warn(
             "no headers hook",
-            "this LiteLLM is older than 1.83: x-headroom response headers only where it lets a callback set them "
-            "(not on streams and Anthropic messages)",
+            "LiteLLM is older than 1.83: no x-headroom response headers on streams and Anthropic messages",
         )
     if not _has_savings_columns():
         once.warn("no savings", "this LiteLLM's spend log has no place for compression savings")

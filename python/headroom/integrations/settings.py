@@ -65,6 +65,8 @@ class Settings:
             raise ValueError(f'on_cloud_error must be "local" or "original", not {self.on_cloud_error!r}')
         if not self.cloud_timeout_s > 0:
             raise ValueError(f"cloud_timeout_s must be above 0, not {self.cloud_timeout_s!r}")
+        if self.config.retrieval:
+            raise ValueError("retrieval needs a store for what is left out; the integrations have none")
         if unknown := sorted(self.call_types - set(CALL_TYPES)):
             raise ValueError(
                 f"unknown call type {', '.join(map(repr, unknown))}; allowed: {', '.join(CALL_TYPES)}"

@@ -26,6 +26,9 @@ pub mod outline;
 mod python;
 mod ruby;
 mod sections;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
 mod view;
 
 use super::{Context, Kind};
@@ -59,7 +62,7 @@ impl Kind for Code {
         let keep = if may_collapse(cx) {
             let sections = sections::split(text, &lines, listing.as_ref(), hint(cx.tool));
             let view = view::View::new(text, &lines, &sections, listing.as_ref());
-            choose::keep(text, &lines, &view, cx)
+            choose::keep(text, &lines, listing.as_ref(), &view, cx)
         } else {
             None
         };
@@ -136,12 +139,12 @@ fn hint(call: Option<&ToolCall>) -> Option<Language> {
 
 /// How sure it is that `text` is code, from samples of its lines.
 fn recognise(text: &str) -> u8 {
-    let head = &text[..text.floor_char_boundary(SAMPLE_BYTES)];
-    let mut parts = vec![head];
+    let mut parts = vec![language::clip(text, SAMPLE_BYTES)];
     if text.len() > SAMPLE_BYTES * 4 {
-        let middle = text.floor_char_boundary(text.len() / 2);
-        parts.push(&text[middle..text.floor_char_boundary(middle + SAMPLE_BYTES)]);
-        parts.push(&text[text.floor_char_boundary(text.len() - SAMPLE_BYTES)..]);
+        for from in [text.len() / 2, text.len() - SAMPLE_BYTES] {
+            let rest = &text[language::clip(text, from).len()..];
+            parts.push(language::clip(rest, SAMPLE_BYTES));
+        }
     }
     let mut seen = Sample::default();
     let mut numbered_share = 0.0;

@@ -18,8 +18,19 @@ pub const LABEL: &str = "only ";
 /// Columns whose values name a record, best first. Others that end in `name` or `id` come after.
 const NAMES: [&str; 9] = ["name", "title", "id", "key", "number", "login", "path", "filename", "full_name"];
 /// What the keys of columns that tell a record's state hold.
-const STATES: [&str; 11] =
-    ["state", "status", "severity", "level", "phase", "conclusion", "health", "result", "type", "kind", "priority"];
+const STATES: [&str; 11] = [
+    "state",
+    "status",
+    "severity",
+    "level",
+    "phase",
+    "conclusion",
+    "health",
+    "result",
+    "type",
+    "kind",
+    "priority",
+];
 /// What the values of records that must stay hold.
 const FAILURES: [&str; 9] =
     ["fail", "error", "critical", "fatal", "unhealthy", "denied", "exception", "crash", "timed_out"];
@@ -71,7 +82,9 @@ impl Columns<'_, '_> {
     /// `None` for columns that hold no short scalars or are the same everywhere.
     fn profile(&self, id: FieldId) -> Option<Profile> {
         let field = &self.fields[id];
-        if !matches!(field.shape, Shape::Any) || !matches!(field.role, Role::Cell { .. } | Role::Sparse | Role::Const(_)) {
+        if !matches!(field.shape, Shape::Any)
+            || !matches!(field.role, Role::Cell { .. } | Role::Sparse | Role::Const(_))
+        {
             return None;
         }
         let mut rows_of: HashMap<&str, usize> = HashMap::new();

@@ -94,7 +94,13 @@ mod tests {
 
     #[test]
     fn hostile_texts_are_scanned_in_linear_time() {
-        for text in ["[".repeat(1_000_000), "{\"".repeat(500_000), "[1,".repeat(300_000), "[{},".repeat(250_000), "[\"[".repeat(300_000)] {
+        for text in [
+            "[".repeat(1_000_000),
+            "{\"".repeat(500_000),
+            "[1,".repeat(300_000),
+            "[{},".repeat(250_000),
+            "[\"[".repeat(300_000),
+        ] {
             assert!(extents(&text).is_empty());
         }
     }

@@ -201,7 +201,13 @@ impl Reader<'_> {
         let leaf = record.leaves.len();
         // Two columns with one path cannot be named.
         record.names.entry(path.to_owned()).and_modify(|l| *l = NO_LEAF).or_insert(leaf);
-        record.leaves.push(Leaf { prefix: path[..path.len() - key.len()].to_owned(), key, form, fill, groups: groups.to_vec() });
+        record.leaves.push(Leaf {
+            prefix: path[..path.len() - key.len()].to_owned(),
+            key,
+            form,
+            fill,
+            groups: groups.to_vec(),
+        });
         Some(Part::Leaf(leaf))
     }
 

@@ -22,8 +22,10 @@ const MIN_MAP_MEMBERS: usize = 12;
 /// Arrays below this many bytes are not worth a mark.
 const MIN_BYTES: usize = 400;
 /// Questions with one of these ask about all records at once.
-const ABOUT_ALL: [&str; 12] =
-    ["how many", "count ", "all ", "every ", "each ", "total", "average", "sum ", "list ", "most ", "compare", "summar"];
+const ABOUT_ALL: [&str; 12] = [
+    "how many", "count ", "all ", "every ", "each ", "total", "average", "sum ", "list ", "most ", "compare",
+    "summar",
+];
 
 /// Where the literals of the question occur in the values of a text.
 #[derive(Debug)]
@@ -41,21 +43,7 @@ pub struct Gate {
 impl Gate {
     /// `None` if the question selects nothing in this text, or nothing may be left out.
     pub fn new(tape: &Tape<'_>, query: &Query, options: &Options) -> Option<Self> {
-        let question = query.question.to_lowercase();
-        if query.literals.is_empty() || ABOUT_ALL.iter().any(|words| question.contains(words)) {
-            return None;
-        }
-        let finder =
-            AhoCorasick::builder().match_kind(MatchKind::Standard).ascii_case_insensitive(true).build(&query.literals).ok()?;
-        let src = tape.src();
-        let found: Vec<(Range<usize>, usize)> = finder
-            .find_overlapping_iter(src)
-            .filter(|m| is_alone(src, m.start()..m.end()))
-            .map(|m| (m.start()..m.end(), m.pattern().as_usize()))
-            .collect();
-        if found.is_empty() {
-            return None;
-        }
+        let found = found(tape.src(), query)?;
         let digest = options.level != Level::Aggressive;
         let mut gate = Gate { hits: Vec::new(), literals: query.literals.len(), digest, share: None };
         // A literal that is a field of records names no record. Keys of maps are data.
@@ -63,6 +51,25 @@ impl Gate {
         gate.sort_hits(tape, found, &mut is_field);
         gate.hits.retain(|(_, literal)| !is_field[usize::from(*literal)]);
         (!gate.hits.is_empty()).then_some(gate)
+    }
+
+    /// The gate of a text that is no JSON: hits in `head` name fields, hits after it records.
+    pub fn in_text(src: &str, head: Range<usize>, query: &Query, options: &Options) -> Option<Self> {
+        let mut found = found(src, query)?;
+        found.sort_by_key(|(range, literal)| (range.start, *literal));
+        let mut is_field = vec![false; query.literals.len()];
+        for (_, literal) in found.iter().filter(|(range, _)| head.contains(&range.start)) {
+            is_field[*literal] = true;
+        }
+        // Longer texts have no positions that fit; their records all stay.
+        u32::try_from(src.len()).ok()?;
+        let hits: Vec<_> = found
+            .into_iter()
+            .filter(|(range, literal)| !is_field[*literal] && range.start >= head.end)
+            .map(|(range, literal)| (range.start as u32, literal as u16))
+            .collect();
+        let digest = options.level != Level::Aggressive;
+        (!hits.is_empty()).then_some(Gate { hits, literals: query.literals.len(), digest, share: None })
     }
 
     /// The same selection, and nothing shown of the rest.
@@ -78,7 +85,7 @@ impl Gate {
     /// Keeps the hits inside values and keys of maps, in order; notes literals that are fields.
     fn sort_hits(&mut self, tape: &Tape<'_>, mut found: Vec<(Range<usize>, usize)>, is_field: &mut [bool]) {
         found.sort_by_key(|(range, literal)| (range.start, *literal));
-        let mut found = found.into_iter().peekable();
+        let found = found.into_iter();
         // All fields, in order of position: the keys of objects that are no maps.
         let mut fields: Vec<Range<usize>> = Vec::new();
         let mut id = 1;
@@ -90,7 +97,7 @@ impl Gate {
         }
         fields.sort_by_key(|range| range.start);
         let mut at = 0;
-        while let Some((hit, literal)) = found.next() {
+        for (hit, literal) in found {
             while fields.get(at).is_some_and(|field| field.end <= hit.start) {
                 at += 1;
             }
@@ -159,6 +166,25 @@ impl Gate {
     }
 }
 
+/// Where the literals of a question occur, in no particular order; `None` if it selects nothing.
+fn found(src: &str, query: &Query) -> Option<Vec<(Range<usize>, usize)>> {
+    let question = query.question.to_lowercase();
+    if query.literals.is_empty() || ABOUT_ALL.iter().any(|words| question.contains(words)) {
+        return None;
+    }
+    let finder = AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        .ascii_case_insensitive(true)
+        .build(&query.literals)
+        .ok()?;
+    let found: Vec<_> = finder
+        .find_overlapping_iter(src)
+        .filter(|m| is_alone(src, m.start()..m.end()))
+        .map(|m| (m.start()..m.end(), m.pattern().as_usize()))
+        .collect();
+    (!found.is_empty()).then_some(found)
+}
+
 /// Whether a literal found here is not part of a longer word or number.
 fn is_alone(src: &str, range: Range<usize>) -> bool {
     let b = src.as_bytes();
@@ -196,7 +222,9 @@ mod tests {
     }
 
     fn records(n: usize) -> String {
-        let rows: Vec<_> = (0..n).map(|i| format!(r#"{{"id":"i-{i}","state":"ok","note":"x{}"}}"#, "y".repeat(40))).collect();
+        let rows: Vec<_> = (0..n)
+            .map(|i| format!(r#"{{"id":"i-{i}","state":"ok","note":"x{}"}}"#, "y".repeat(40)))
+            .collect();
         format!("[{}]", rows.join(","))
     }
 

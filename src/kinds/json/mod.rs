@@ -15,8 +15,9 @@ mod cost;
 mod digest;
 mod extents;
 mod form;
-mod gate;
+pub(super) mod gate;
 mod links;
+mod nested;
 mod read;
 mod roles;
 mod table;
@@ -68,15 +69,20 @@ impl Kind for Json {
         let mut out = Rendered::default();
         let mut done = 0;
         for range in extents(text) {
-            let Some(part) = Tape::parse(&text[range.clone()]).and_then(|tape| encode(&tape, cx)) else { continue };
+            let Some(part) = Tape::parse(&text[range.clone()]).and_then(|tape| encode(&tape, cx)) else {
+                continue;
+            };
             out.text.push_str(&text[done..range.start]);
             if let Some(words) = &part.header {
                 mark::write_header(&mut out.text, self.name(), &part.text, words);
             }
             out.text.push_str(&part.text);
-            let shift = |o: Omission| Omission { range: o.range.start + range.start..o.range.end + range.start, ..o };
+            let shift =
+                |o: Omission| Omission { range: o.range.start + range.start..o.range.end + range.start, ..o };
             out.omissions.extend(part.omissions.into_iter().map(shift));
-            out.transforms.extend(part.transforms.into_iter().filter(|t| !out.transforms.contains(t)).collect::<Vec<_>>());
+            out.transforms.extend(
+                part.transforms.into_iter().filter(|t| !out.transforms.contains(t)).collect::<Vec<_>>(),
+            );
             done = range.end;
         }
         out.text.push_str(&text[done..]);
@@ -161,6 +167,9 @@ fn words(features: write::Features) -> String {
     }
     if features.defaults {
         words.push("k(v) empty cell");
+    }
+    if features.nested {
+        words.push("@: JSON in a string");
     }
     words.join(", ")
 }

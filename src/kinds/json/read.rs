@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use super::digest;
 use super::form::{Fill, Form, Leaf, Part, Piece, Record};
 use super::links::{MAX_ADDRESS_BYTES, MAX_LINKS};
-use super::tape::{self, MAX_DEPTH};
+use super::nested;
+use super::tape::{self, MAX_DEPTH, Tape};
 use super::text::{self, ABSENT, Place};
 use super::write::{ABSENT_GROUP, NULL_GROUP, PLAIN, PLAIN_ROW};
 use crate::mark::MARK_OPEN;
@@ -19,7 +20,7 @@ const DEEPEST_LINK: usize = MAX_LINKS + 1;
 /// Reads a whole text.
 pub fn read(body: &str) -> Option<String> {
     let body = body.strip_suffix('\n').unwrap_or(body);
-    let mut reader = Reader { s: body, at: 0 };
+    let mut reader = Reader { s: body, at: 0, nesting: 0 };
     let mut out = String::with_capacity(body.len() * 2);
     if reader.eat("lines[") {
         let count = reader.count(']')?;
@@ -33,6 +34,8 @@ pub fn read(body: &str) -> Option<String> {
 pub(super) struct Reader<'b> {
     pub s: &'b str,
     pub at: usize,
+    /// In how many strings the JSON being read stands.
+    nesting: usize,
 }
 
 /// A mark in the text.
@@ -134,6 +137,7 @@ impl<'b> Reader<'b> {
         }
         match self.peek() {
             Some(b'"') => out.push_str(self.quoted()?),
+            Some(b'@') => self.nested(out, tables, depth)?,
             Some(open @ (b'{' | b'[')) => {
                 let map = open == b'{';
                 if tables && let Some(count) = self.table_start(map) {
@@ -165,6 +169,27 @@ impl<'b> Reader<'b> {
                 scalar(out, bare, place, false)?;
             }
         }
+        Some(())
+    }
+
+    /// A string that holds JSON.
+    fn nested(&mut self, out: &mut String, tables: bool, depth: usize) -> Option<()> {
+        // Escapes double with each level: a forged text must not grow without end.
+        if self.nesting == nested::MAX_NESTING {
+            return None;
+        }
+        self.at += nested::OPEN.len_utf8();
+        let (layout, sign) =
+            nested::LAYOUTS.into_iter().rev().find(|(_, sign)| self.s[self.at..].starts_with(sign))?;
+        self.at += sign.len();
+        let mut json = String::new();
+        self.nesting += 1;
+        self.value(&mut json, Place::Inside, tables, depth + 1)?;
+        self.nesting -= 1;
+        let tape = Tape::parse(&json)?;
+        let mut data = String::with_capacity(json.len());
+        nested::write(&tape, tape.single()?, layout, 0, &mut data);
+        text::quote(out, &data);
         Some(())
     }
 
@@ -242,7 +267,9 @@ impl<'b> Reader<'b> {
         if count == 0 || !unit.starts_with("record") || !rest[close..].starts_with(']') {
             return None;
         }
-        let columns = label.and_then(|label| label.strip_prefix(digest::LABEL)).map(|columns| columns.split(',').collect());
+        let columns = label
+            .and_then(|label| label.strip_prefix(digest::LABEL))
+            .map(|columns| columns.split(',').collect());
         let end = self.at + MARK_OPEN.len() + close + 1;
         let text = &self.s[self.at..end];
         self.at = end;
@@ -261,7 +288,9 @@ impl<'b> Reader<'b> {
                 self.eat(",").then_some(())?;
             }
             let mut json = String::new();
-            if self.peek() == Some(b'-') && self.s[self.at + 1..].bytes().next().is_none_or(|b| text::ends_bare(place, b)) {
+            if self.peek() == Some(b'-')
+                && self.s[self.at + 1..].bytes().next().is_none_or(|b| text::ends_bare(place, b))
+            {
                 self.at += ABSENT.len();
                 continue;
             }
@@ -303,15 +332,7 @@ impl<'b> Reader<'b> {
         let map = matches!(form, Form::Map(_));
         let (open, close) = if map { ("{", "}") } else { ("[", "]") };
         if !self.eat(open) {
-            if matches!(self.peek(), Some(b'{' | b'[')) {
-                return self.value(out, place, false, 0);
-            }
-            if self.peek() == Some(b'"') {
-                out.push_str(self.quoted()?);
-                return Some(());
-            }
-            let bare = self.bare(place);
-            return scalar(out, bare, place, false);
+            return self.value(out, place, false, 0);
         }
         out.push_str(open);
         let mut first = true;
@@ -420,6 +441,7 @@ impl<'b> Reader<'b> {
         let mut json = String::new();
         match rest {
             Some(b'"') => json.push_str(self.quoted()?),
+            Some(b'@') => self.value(&mut json, place, false, 0)?,
             Some(b'{' | b'[') => match &leaf.form {
                 Form::Any => self.value(&mut json, place, false, 0)?,
                 form => self.row(form, &mut json, place)?,
@@ -449,7 +471,7 @@ impl<'b> Reader<'b> {
         match self.peek() {
             Some(b'"') => json.push_str(self.quoted()?),
             Some(b'{' | b'[') if !matches!(info.form, Form::Any) => self.row(&info.form, &mut json, place)?,
-            Some(b'{' | b'[') => self.value(&mut json, place, false, 0)?,
+            Some(b'{' | b'[' | b'@') => self.value(&mut json, place, false, 0)?,
             _ => {
                 let bare = self.bare(place);
                 if bare == ABSENT {

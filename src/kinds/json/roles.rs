@@ -82,7 +82,8 @@ fn scalar<'s>(tape: &Tape<'s>, id: Id) -> &'s str {
 
 /// Values that an empty cell brings to mind.
 fn is_plain_default(tape: &Tape<'_>, id: Id) -> bool {
-    matches!(tape.raw(id), "null" | "\"\"" | "false" | "0") || tape.is_empty(id) && tape.kind(id) == Kind::Array
+    matches!(tape.raw(id), "null" | "\"\"" | "false" | "0")
+        || tape.is_empty(id) && tape.kind(id) == Kind::Array
 }
 
 /// Whether two cells hold the same value, absence included.

@@ -1,6 +1,6 @@
 //! Whatever is written is read back as the same data.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
 
@@ -135,6 +135,21 @@ fn addresses_follow_from_names() {
 }
 
 #[test]
+fn json_in_strings_is_written_as_json() {
+    let inner = r#"{"rows":[{"id":1,"name":"a \"b\""},{"id":2,"name":"c"},{"id":3,"name":"d"}],"n":1.0}"#;
+    let body =
+        check(&format!(r#"{{"type":"text","text":{},"more":{}}}"#, quoted(inner), quoted(&quoted(inner))));
+    assert!(
+        body.starts_with("{type:text,text:@{rows:[3]{id,name}:\n1,a \"b\"\n2,c\n3,d\n,n:1.0},"),
+        "{body}"
+    );
+    check(&format!(
+        "[{{\"m\":{0},\"k\":1}},{{\"m\":{0},\"k\":2}},{{\"m\":\"x\",\"k\":3}}]",
+        quoted("{\n  \"alpha\": [\n    1\n  ],\n  \"b\": {}\n}")
+    ));
+}
+
+#[test]
 fn what_was_not_written_is_not_read() {
     for body in [
         "[2]{a}:\n1",
@@ -145,6 +160,7 @@ fn what_was_not_written_is_not_read() {
         "[1]{}:\n",
         "lines[1]{a}:\n1,b=2",
         "[x,]",
+        "@@@@@@@@@@[a]",
     ] {
         assert_eq!(read(body), None, "{body}");
     }
@@ -183,6 +199,8 @@ fn json() -> impl Strategy<Value = String> {
         ]
         .prop_map(str::to_owned),
         Just("\"\\ud83d\"".to_owned()),
+        Just(quoted("{\"a\": [\"x\", 1.0], \"b\": {\"c, d\": 2}}")),
+        Just(quoted("[{\"a\":[\"x\",1.0],\"b\":{\"c\":2}},{\"a\":1}]")),
         Just("[]".to_owned()),
         Just("{}".to_owned()),
     ];

@@ -23,7 +23,12 @@ fn records(states: &[u8]) -> String {
     let rows: Vec<_> = states
         .iter()
         .enumerate()
-        .map(|(i, s)| format!(r#"{{"name": "node-{i}", "state": "s{s}", "size": {}, "text": "some words, number {i}"}}"#, i * 7))
+        .map(|(i, s)| {
+            format!(
+                r#"{{"name": "node-{i}", "state": "s{s}", "size": {}, "text": "some words, number {i}"}}"#,
+                i * 7
+            )
+        })
         .collect();
     format!("{{\"total\": {}, \"items\": [{}]}}", rows.len(), rows.join(",\n"))
 }
@@ -74,7 +79,8 @@ fn failures_and_rarities_stay() {
 fn members_of_maps_are_records() {
     let members: Vec<_> = (0..40).map(|i| format!("\"key-{i:04}\": \"value-{i}\"")).collect();
     let json = format!("{{{}}}", members.join(", "));
-    let done = compress(&json, "what is under \"key-0017\"?", &Options::default(), Source::ToolOutput).unwrap();
+    let done =
+        compress(&json, "what is under \"key-0017\"?", &Options::default(), Source::ToolOutput).unwrap();
     assert_eq!(
         done.text,
         "{key-0000:value-0,[… 15 records 2-16],key-0016:value-16,key-0017:value-17,key-0018:value-18,[… 20 records 20-39],key-0039:value-39}"
@@ -100,7 +106,10 @@ fn json_among_lines_becomes_blocks() {
     let text = format!("$ nodes --json\n{json}\n</output>\n");
     assert!(Json.recognise(&text) >= 50 && Json.recognise("no [json] here") == 0);
     let done = compress(&text, "go on", &Options::default(), Source::ToolOutput).unwrap();
-    assert!(done.text.starts_with("$ nodes --json\n[headroom json: 10 lines; ") && done.text.ends_with("}\n</output>\n"));
+    assert!(
+        done.text.starts_with("$ nodes --json\n[headroom json: 10 lines; ")
+            && done.text.ends_with("}\n</output>\n")
+    );
     let back = crate::kinds::expand(&done.text);
     assert!(back.starts_with("$ nodes --json\n{\"total\":8,") && back.ends_with("]}\n</output>\n"), "{back}");
 }

@@ -61,7 +61,8 @@ impl Table<'_, '_, '_> {
         }
         let Some(kept) = self.kept(shape, rows, false) else { return false };
         let tape = self.writer.tape;
-        let stay = nodes.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(node, _)| value_tenths(tape, *node));
+        let stay =
+            nodes.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(node, _)| value_tenths(tape, *node));
         let (mut all, mut staying) = (0, 0);
         for tenths in stay {
             staying += tenths;
@@ -143,7 +144,8 @@ impl Table<'_, '_, '_> {
 
     /// A mark for a run of rows, and a line for each of them that shows what names it.
     fn left_out(&mut self, shape: &Shape, rows: Rows<'_>, run: Range<usize>, end: &mut dyn FnMut(&mut Self)) {
-        let bytes = self.range(rows.nodes[run.start], rows.map).start..self.range(rows.nodes[run.end - 1], rows.map).end;
+        let bytes = self.range(rows.nodes[run.start], rows.map).start
+            ..self.range(rows.nodes[run.end - 1], rows.map).end;
         let group = match shape {
             Shape::Group(group) if !group.digest.is_empty() && self.gate.is_some_and(|g| g.digest) => group,
             _ => {
@@ -151,7 +153,8 @@ impl Table<'_, '_, '_> {
                 return end(self);
             }
         };
-        let columns: Vec<&str> = group.digest.iter().map(|id| self.columns.fields[*id].path.as_str()).collect();
+        let columns: Vec<&str> =
+            group.digest.iter().map(|id| self.columns.fields[*id].path.as_str()).collect();
         let label = format!("{}{}", digest::LABEL, columns.join(","));
         self.writer.omit(bytes, run.start + 1, run.len(), Some(&label));
         end(self);
@@ -256,7 +259,9 @@ impl Table<'_, '_, '_> {
                 for piece in pieces {
                     match piece {
                         // Addresses hold neither quotes nor escapes.
-                        Piece::Text(text) => self.writer.out.push_str(&text.replace('{', "{{").replace('}', "}}")),
+                        Piece::Text(text) => {
+                            self.writer.out.push_str(&text.replace('{', "{{").replace('}', "}}"))
+                        }
                         Piece::Column(column) => {
                             self.writer.out.push('{');
                             let reference = self.reference(id, *column);
@@ -325,7 +330,12 @@ impl Table<'_, '_, '_> {
         let end = inner.starts.get(row + 1).map_or(inner.nodes.len(), |end| *end as usize);
         let at = self.writer.out.len();
         self.writer.out.push(if kind == Kind::Array { '[' } else { '{' });
-        let rows = Rows { nodes: &inner.nodes[start..end], base: start, map: kind == Kind::Object, place: Place::Inside };
+        let rows = Rows {
+            nodes: &inner.nodes[start..end],
+            base: start,
+            map: kind == Kind::Object,
+            place: Place::Inside,
+        };
         let mut seams = Vec::new();
         self.rows(&inner.item, rows, whole, &mut |table| {
             seams.push(table.writer.out.len());
@@ -397,7 +407,7 @@ impl Table<'_, '_, '_> {
         if value == NONE {
             self.writer.out.push_str(ABSENT);
         } else if tape.kind(value) == Kind::String {
-            text::write_string(&mut self.writer.out, tape.inner(value), cells.place, typed);
+            self.writer.string(value, cells.place, false, typed);
         } else {
             self.shaped(id, cells.row, value, cells.place, cells.whole);
         }

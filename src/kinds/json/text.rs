@@ -38,7 +38,8 @@ pub const ABSENT: &str = "-";
 pub fn is_bare(s: &str, place: Place, typed: bool) -> bool {
     let b = s.as_bytes();
     let (Some(&first), Some(&last)) = (b.first(), b.last()) else { return false };
-    if SPECIAL_START.contains(&first) || s.starts_with('…') || s == ABSENT || first == b' ' || last == b' ' {
+    if SPECIAL_START.contains(&first) || s.starts_with('…') || s == ABSENT || first == b' ' || last == b' '
+    {
         return false;
     }
     let clean = match place {

@@ -11,6 +11,7 @@ use super::columns::{Columns, Shape};
 use super::cost;
 use super::gate::{self, Gate};
 use super::links::Named;
+use super::nested;
 use super::table::Table;
 use super::tape::{Id, Kind, Tape};
 use super::text::{self, Place};
@@ -72,6 +73,8 @@ pub struct Features {
     pub defaults: bool,
     /// Some column follows from others.
     pub links: bool,
+    /// Some string holds JSON.
+    pub nested: bool,
 }
 
 /// Writes a tape.
@@ -81,6 +84,8 @@ pub struct Writer<'t, 's> {
     pub(super) gate: Option<&'t Gate>,
     pub(super) out: String,
     waste: usize,
+    /// In how many strings this JSON stands.
+    nesting: usize,
     /// What was left out so far, in order of position.
     pub(super) omissions: Vec<Omission>,
     /// What was used.
@@ -103,7 +108,16 @@ impl<'t, 's> Writer<'t, 's> {
     pub fn new(tape: &'t Tape<'s>, named: &'t Named, gate: Option<&'t Gate>) -> Self {
         let waste = tape.src().len().saturating_mul(MAX_WASTE);
         let out = String::with_capacity(tape.src().len() / 2);
-        Writer { tape, named, gate, out, waste, omissions: Vec::new(), features: Features::default() }
+        Writer {
+            tape,
+            named,
+            gate,
+            out,
+            waste,
+            nesting: 0,
+            omissions: Vec::new(),
+            features: Features::default(),
+        }
     }
 
     /// Writes the whole text; `None` if it has several roots that are no table.
@@ -131,9 +145,34 @@ impl<'t, 's> Writer<'t, 's> {
                     self.plain(id, tables);
                 }
             }
-            Kind::String => text::write_string(&mut self.out, self.tape.inner(id), place, false),
+            Kind::String => self.string(id, place, tables, false),
             Kind::Number | Kind::Word => self.out.push_str(self.tape.raw(id)),
         }
+    }
+
+    /// A string; one that holds JSON is written as that JSON.
+    pub(super) fn string(&mut self, id: Id, place: Place, tables: bool, typed: bool) {
+        let inner = self.tape.inner(id);
+        if place != Place::Header
+            && self.nesting < nested::MAX_NESTING
+            && inner.len() >= nested::MIN_BYTES
+            && inner.starts_with(['{', '['])
+            && let Some(data) = text::decode(inner)
+            && let Some((tape, sign)) = nested::find(&data)
+            && let Some(root) = tape.single()
+        {
+            // Positions in there are none of the text, so nothing is left out of it.
+            let mut writer = Writer::new(&tape, self.named, None);
+            writer.nesting = self.nesting + 1;
+            writer.value(root, Place::Inside, tables);
+            self.out.push(nested::OPEN);
+            self.out.push_str(sign);
+            self.out.push_str(&writer.out);
+            self.features.nested = true;
+            self.features.tables |= writer.features.tables;
+            return;
+        }
+        text::write_string(&mut self.out, inner, place, typed);
     }
 
     fn plain(&mut self, id: Id, tables: bool) {
@@ -190,7 +229,8 @@ impl<'t, 's> Writer<'t, 's> {
         // What a list begins and ends with says what is in it; and such records are short, so the
         // neighbours of a hit cost little.
         let n = hits.len();
-        let near = |i: usize| i == 0 || i + 1 == n || hits[i.saturating_sub(1)..(i + 2).min(n)].contains(&true);
+        let near =
+            |i: usize| i == 0 || i + 1 == n || hits[i.saturating_sub(1)..(i + 2).min(n)].contains(&true);
         Some((0..n).map(near).collect())
     }
 
@@ -228,8 +268,11 @@ impl<'t, 's> Writer<'t, 's> {
     /// Writes a table; false (and anything written) if the elements share no shape.
     fn table(&mut self, id: Id, map: bool) -> bool {
         let tape = self.tape;
-        let nodes: Vec<Id> =
-            if map { tape.members(id).map(|(_, value)| value).collect() } else { tape.elements(id).collect() };
+        let nodes: Vec<Id> = if map {
+            tape.members(id).map(|(_, value)| value).collect()
+        } else {
+            tape.elements(id).collect()
+        };
         if nodes.len() < if map { MIN_MAP_ROWS } else { MIN_ROWS } {
             return false;
         }
@@ -244,7 +287,8 @@ impl<'t, 's> Writer<'t, 's> {
         }
         use std::fmt::Write;
         // Writing to a String cannot fail.
-        let _ = if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
+        let _ =
+            if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
         self.features.tables = true;
         let mut table = Table { columns: &columns, writer: self, gate, paths: HashSet::new() };
         if !table.write_selected(&shape, &nodes, map) {

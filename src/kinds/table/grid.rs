@@ -1,0 +1,312 @@
+//! Tables in text: which layout a text has, and where its head and its records are.
+//!
+//! A record is a line, or several where a quoted CSV field holds line breaks. Cost: linear;
+//! recognition looks at a bounded sample.
+
+use std::ops::Range;
+
+use crate::select;
+
+/// How a table is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Fields between this byte, quoted as in CSV.
+    Delimited(u8),
+    /// Cells between bars: Markdown, psql, MySQL, box-drawn.
+    Bars,
+    /// Columns of fixed places below a head (`kubectl get`, `ps`, `docker ps`).
+    Columns,
+    /// Lines of `ls -l`.
+    Listing,
+}
+
+/// A table and what stands around it.
+#[derive(Debug)]
+pub struct Grid {
+    /// The layout.
+    pub layout: Layout,
+    /// Units that cover the text: lines, or records of several lines.
+    pub units: Vec<Range<usize>>,
+    /// The units before this one are the head.
+    pub first: usize,
+    /// The units from this one on are a foot (a closing border, a count of rows).
+    pub end: usize,
+}
+
+/// Lines that recognition looks at.
+const SAMPLE_LINES: usize = 200;
+/// Fewer lines than this are no table worth compressing.
+const MIN_LINES: usize = 6;
+/// At least this share of the lines must have the table's layout, in percent.
+const MIN_FITTING_PERCENT: usize = 90;
+/// Longer fields are no names of columns.
+const MAX_NAME_BYTES: usize = 40;
+/// A line longer than this is no row of a table.
+const MAX_LINE_BYTES: usize = 4000;
+
+/// The layout of a text, and how sure that is (0 to 100).
+pub fn recognise(text: &str) -> Option<(Layout, u8)> {
+    let sample: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(SAMPLE_LINES).collect();
+    if sample.len() < MIN_LINES || sample.iter().any(|line| line.len() > MAX_LINE_BYTES) {
+        return None;
+    }
+    let most = |n: usize| n * 100 >= sample.len() * MIN_FITTING_PERCENT;
+    if sample.iter().take(4).any(|line| is_border(line))
+        && most(sample.iter().filter(|l| has_bar(l) || is_border(l)).count() + 1)
+    {
+        return Some((Layout::Bars, 88));
+    }
+    if most(sample.iter().filter(|line| is_permissions(line)).count() + 1) {
+        return Some((Layout::Listing, 85));
+    }
+    for delimiter in [b'\t', b',', b';', b'|'] {
+        if is_delimited(&sample, delimiter) {
+            // With a head it is surer than a log whose lines begin with a time.
+            let headed = fields(sample[0], delimiter).iter().all(|name| is_name(name));
+            return Some((Layout::Delimited(delimiter), if headed { 90 } else { 78 }));
+        }
+    }
+    (is_capital_head(sample[0], &sample[1..]) || is_above_numbers(sample[0], &sample[1..]))
+        .then_some((Layout::Columns, 86))
+}
+
+impl Grid {
+    /// Splits a text of a known layout.
+    pub fn new(text: &str, layout: Layout) -> Self {
+        let units = match layout {
+            Layout::Delimited(_) => records(text),
+            _ => select::lines(text),
+        };
+        let line = |i: usize| text[units[i].clone()].trim();
+        let (mut first, mut end) = (0, units.len());
+        match layout {
+            Layout::Bars => {
+                // The head ends with the border below the names.
+                let borders: Vec<usize> = (0..units.len().min(5)).filter(|i| is_border(line(*i))).collect();
+                let below = if borders.first() == Some(&0) { borders.get(1) } else { borders.first() };
+                first = below.map_or(0, |i| i + 1);
+                while end > first && (!has_bar(line(end - 1)) || is_border(line(end - 1))) {
+                    end -= 1;
+                }
+            }
+            Layout::Listing => {
+                while first < end && !is_permissions(line(first)) {
+                    first += 1;
+                }
+            }
+            _ => {
+                while first < end && line(first).is_empty() {
+                    first += 1;
+                }
+                first = (first + 1).min(end);
+            }
+        }
+        while end > first && line(end - 1).is_empty() {
+            end -= 1;
+        }
+        Grid { layout, units, first, end }
+    }
+
+    /// The head, in bytes of the text.
+    pub fn head(&self) -> Range<usize> {
+        0..self.units.get(self.first).map_or(0, |unit| unit.start)
+    }
+
+    /// The records, in bytes of the text.
+    pub fn rows(&self) -> &[Range<usize>] {
+        &self.units[self.first..self.end]
+    }
+}
+
+/// Lines, where a line break inside quotes ends none.
+fn records(text: &str) -> Vec<Range<usize>> {
+    let b = text.as_bytes();
+    let mut out = Vec::new();
+    let (mut start, mut quoted) = (0, false);
+    for at in memchr::memchr2_iter(b'\n', b'"', b) {
+        if b[at] == b'"' {
+            quoted = !quoted;
+        } else if !quoted {
+            out.push(start..at + 1);
+            start = at + 1;
+        }
+    }
+    if quoted {
+        // A quote that is never closed is a character like others.
+        return select::lines(text);
+    }
+    if start < b.len() {
+        out.push(start..b.len());
+    }
+    out
+}
+
+/// The fields of a record, as they stand (quotes included, line break excluded).
+pub fn fields(record: &str, delimiter: u8) -> Vec<&str> {
+    let record = record.strip_suffix('\n').unwrap_or(record);
+    let record = record.strip_suffix('\r').unwrap_or(record);
+    let mut out = Vec::new();
+    let (mut start, mut quoted) = (0, false);
+    for at in memchr::memchr2_iter(delimiter, b'"', record.as_bytes()) {
+        if record.as_bytes()[at] == b'"' {
+            quoted = !quoted;
+        } else if !quoted {
+            out.push(&record[start..at]);
+            start = at + 1;
+        }
+    }
+    out.push(&record[start..]);
+    out
+}
+
+/// Whether all lines have the same number of fields, and the fields are short like data.
+fn is_delimited(lines: &[&str], delimiter: u8) -> bool {
+    let wanted = fields(lines[0], delimiter).len();
+    // Two columns between commas are also what prose and code have.
+    if wanted < if delimiter == b'\t' { 2 } else { 3 } {
+        return false;
+    }
+    let mut fitting = 0;
+    let mut worded = 0;
+    for line in lines {
+        let fields = fields(line, delimiter);
+        // An odd number of quotes: the record goes on in the next line.
+        let goes_on = memchr::memchr_iter(b'"', line.as_bytes()).count() % 2 == 1;
+        fitting += usize::from(fields.len() == wanted || goes_on);
+        // After a comma in prose and code stands a space.
+        worded += usize::from(fields.len() > 1 && fields[1..].iter().all(|f| f.starts_with(' ')));
+    }
+    fitting * 100 >= lines.len() * MIN_FITTING_PERCENT && worded * 2 < lines.len()
+}
+
+fn has_bar(line: &str) -> bool {
+    line.contains(['|', '│', '║', '┃'])
+}
+
+/// A line of dashes and joints only: `|---|:--:|`, `----+----`, `+----+`, `├──┼──┤`.
+pub fn is_border(line: &str) -> bool {
+    let line = line.trim();
+    let mut dashes = 0;
+    let mut joints = 0;
+    for c in line.chars() {
+        match c {
+            '-' | '=' | '─' | '═' | '━' => dashes += 1,
+            '|' | '+' | '\u{2500}'..='\u{257f}' => joints += 1,
+            ':' | ' ' => {}
+            _ => return false,
+        }
+    }
+    dashes >= 3 && joints >= 1
+}
+
+fn is_permissions(line: &str) -> bool {
+    let b = line.as_bytes();
+    b.len() > 20
+        && b"-dlbcpsD".contains(&b[0])
+        && b[1..10].iter().all(|c| b"rwxsStT-".contains(c))
+        && b[10..].contains(&b' ')
+}
+
+/// Whether a field of a first line is a column's name.
+fn is_name(field: &str) -> bool {
+    let field = field.trim().trim_matches('"');
+    field.len() <= MAX_NAME_BYTES && field.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '#') && !field.contains("://")
+}
+
+/// A head of at least three words in capitals (`NAME   READY   STATUS`, `USER  PID %CPU`) above lines
+/// that have a word for each.
+fn is_capital_head(head: &str, rows: &[&str]) -> bool {
+    let allowed = |c: u8| c.is_ascii_uppercase() || c.is_ascii_digit() || b" -_()/%+#:".contains(&c);
+    let words = head.split_whitespace().count();
+    if words < 3 || !head.bytes().all(allowed) || !head.starts_with(|c: char| c.is_ascii_uppercase() || c == ' ') {
+        return false;
+    }
+    // Names of two words have two spaces or more around them (`CONTAINER ID   IMAGE`).
+    let columns = head.split("  ").filter(|part| !part.trim().is_empty()).count();
+    let wanted = if columns >= 3 { columns - 1 } else { words };
+    share(rows, |row| row.split_whitespace().count() >= wanted && row.contains("  ")) >= MIN_FITTING_PERCENT
+}
+
+/// A head without numbers above lines of as many words, of which at least two are numbers (`df`, `free`).
+fn is_above_numbers(head: &str, rows: &[&str]) -> bool {
+    let names: Vec<&str> = head.split_whitespace().collect();
+    if names.len() < 4 || names.iter().any(|name| is_number(name)) || !head.contains("  ") {
+        return false;
+    }
+    let fits = |row: &&str| {
+        let words = row.split_whitespace();
+        // A name of two words (`Mounted on`) has one word below it.
+        let (n, numbers) = words.fold((0, 0), |(n, numbers), word| (n + 1, numbers + usize::from(is_number(word))));
+        (n == names.len() || n + 1 == names.len()) && numbers >= 2
+    };
+    share(rows, |row| fits(&row)) >= MIN_FITTING_PERCENT
+}
+
+fn is_number(word: &str) -> bool {
+    let digits = word.trim_end_matches(['%', 'K', 'M', 'G', 'T', 'B', 'i', 'k', 's', 'm', 'h', 'd']);
+    !digits.is_empty() && digits.starts_with(|c: char| c.is_ascii_digit() || c == '-') && digits[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+/// Percent of the lines for which `fits` holds.
+fn share(lines: &[&str], fits: impl Fn(&str) -> bool) -> usize {
+    100 * lines.iter().filter(|line| fits(line)).count() / lines.len().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(text: &str) -> Option<Layout> {
+        recognise(text).map(|(layout, _)| layout)
+    }
+
+    #[test]
+    fn layouts_are_recognised() {
+        let rows = |line: &str| [line; 8].join("\n");
+        assert_eq!(
+            layout(&format!("id,name,ok\n{}", rows("1,\"a, b\",true"))),
+            Some(Layout::Delimited(b','))
+        );
+        assert_eq!(layout(&format!("id\tname\n{}", rows("1\tx y"))), Some(Layout::Delimited(b'\t')));
+        assert_eq!(layout(&format!("| a | b |\n|---|--:|\n{}", rows("| 1 | 2 |"))), Some(Layout::Bars));
+        assert_eq!(layout(&format!(" a | b \n---+---\n{}\n(8 rows)", rows(" 1 | 2"))), Some(Layout::Bars));
+        assert_eq!(
+            layout(&format!("NAME     READY   STATUS\n{}", rows("api-1    1/1     Running"))),
+            Some(Layout::Columns)
+        );
+        assert_eq!(
+            layout(&format!("total 8\n{}", rows("-rw-r--r-- 1 root root 12 Jan  1 10:00 a"))),
+            Some(Layout::Listing)
+        );
+    }
+
+    #[test]
+    fn other_texts_are_no_tables() {
+        for line in [
+            "Some words, and some more, and that is all.",
+            "let (a, b, c) = (1, 2, 3);",
+            "src/a.rs:12: fn main()",
+            "2024-01-01 10:00:00 INFO started, took 5 ms",
+            "plain",
+            "WARN  slow  disk",
+            "12 34  56 78",
+            "",
+        ] {
+            assert_eq!(layout(&vec![line; 20].join("\n")), None, "{line}");
+        }
+        assert_eq!(layout("a,b,c\n1,2,3\n"), None, "too short");
+    }
+
+    #[test]
+    fn units_cover_the_text() {
+        let text = "id,name,x\n1,\"a\nb\",2\n3,c,4\n\n";
+        let grid = Grid::new(text, Layout::Delimited(b','));
+        let joined: String = grid.units.iter().map(|r| &text[r.clone()]).collect();
+        assert_eq!(joined, text);
+        assert_eq!(
+            grid.rows().iter().map(|r| &text[r.clone()]).collect::<Vec<_>>(),
+            ["1,\"a\nb\",2\n", "3,c,4\n"]
+        );
+        assert_eq!(&text[grid.head()], "id,name,x\n");
+    }
+}
