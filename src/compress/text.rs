@@ -109,10 +109,17 @@ fn counts() -> &'static Memo<usize> {
     COUNTS.get_or_init(|| Memo::new(memo::MAX_BYTES / 16))
 }
 
+/// Texts that [`encode`] was asked for.
+fn encoded() -> &'static Memo<Option<(String, usize)>> {
+    static ENCODED: OnceLock<Memo<Option<(String, usize)>>> = OnceLock::new();
+    ENCODED.get_or_init(|| Memo::new(memo::MAX_BYTES / 4))
+}
+
 /// Forgets all texts seen so far and their counts, for measurements.
 pub fn clear_memo() {
     memo().clear();
     counts().clear();
+    encoded().clear();
 }
 
 /// Texts below this many bytes are counted faster than they are looked up.
@@ -279,6 +286,17 @@ pub(super) fn encode(
     counter: &Counter,
     options: &Options,
 ) -> Option<(String, usize)> {
+    let ratio = options.target_ratio.unwrap_or(0.0).to_bits().to_le_bytes();
+    let key = memo::key(&[text.as_bytes(), kind.as_bytes(), counter.encoding().as_bytes(), &ratio]);
+    if let Some(known) = encoded().get(key) {
+        return known.as_ref().clone();
+    }
+    let new = encode_anew(kind, text, counter, options);
+    encoded().insert(key, Arc::new(new.clone()), new.as_ref().map_or(0, |(text, _)| text.len()));
+    new
+}
+
+fn encode_anew(kind: &str, text: &str, counter: &Counter, options: &Options) -> Option<(String, usize)> {
     let kind = kinds::ALL.iter().find(|k| k.name() == kind)?;
     let options = Options { level: Level::Lossless, ..options.clone() };
     let query = Query::default();
