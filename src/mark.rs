@@ -9,6 +9,10 @@
 //!           the next n lines are one compressed block of that kind
 //! ```
 //!
+//! One mark stands for many places: `[… 214 codes 1-214: terminal colours]` in front of a block says
+//! that so many escape sequences were taken out of its lines (a *marked reduction*); the range of its
+//! omission is the whole block, whose original is what is kept.
+//!
 //! A block has a header where the reader (or `expand`) must know its extent: re-encoded blocks, and
 //! compressed blocks inside a user's message.
 //!

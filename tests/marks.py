@@ -58,3 +58,23 @@ def restore(text: str, omitted: list[Omitted]) -> str:
             raise NotRestorable("more than its codes is missing from a block")
         whole = plain[:start] + block + plain[start + len(CODES.sub("", block)) :]
     return whole
+
+
+def restore_diff(text: str, omitted: list[Omitted], original: str) -> None:
+    """The same for a diff, whose context and blob hashes go without marks (the header says so).
+
+    Collapsed files and statistics have marks and come back in place; with the lines that went
+    without one, the text has the lines of the original, places of hunks aside.
+    """
+    marked = [(m[2], int(m[3])) for m in MARK.finditer(expand(text))]
+    silent = [gone for gone in omitted if (gone.unit, gone.first) not in marked]
+    whole = restore(text, [gone for gone in omitted if gone not in silent])
+    if silent and not ("; context cut" in text or "; hashes left out" in text):
+        raise NotRestorable("lines are gone without a word")
+    lines = whole.splitlines() + [line for gone in silent for line in gone.text.splitlines()]
+    if not all(gone.unit == "line" and gone.text in original for gone in silent):
+        raise NotRestorable("omitted text is not of the original")
+    places = re.compile(r"@@ -\d+(,\d+)? \+\d+(,\d+)? @@.*")
+    before, after = (sorted(x for x in y if not places.fullmatch(x)) for y in (original.splitlines(), lines))
+    if before != after:
+        raise NotRestorable(f"lines differ: {set(before) ^ set(after)}")

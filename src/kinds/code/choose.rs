@@ -8,6 +8,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use super::language::is_data;
+use super::listing::Listing;
 use super::outline::ItemKind;
 use super::view::{Entry, View};
 use crate::kinds::Context;
@@ -23,6 +25,8 @@ const MAX_NAMED_SHARE: f64 = 0.6;
 /// What callees and callers may add to the named ones, as a share of the text and in bytes at least.
 const NEIGHBOUR_SHARE: f64 = 0.2;
 const NEIGHBOUR_MIN_BYTES: usize = 2_000;
+/// What level aggressive leaves of that.
+const AGGRESSIVE_DIVISOR: usize = 4;
 /// A body of fewer bytes costs less than its mark (about 12 tokens) is worth.
 const MIN_BODY_BYTES: usize = 80;
 /// A comment keeps its first lines; the rest goes if it has at least this many bytes.
@@ -41,7 +45,13 @@ struct Candidate {
 }
 
 /// For each line whether it stays. `None` if all do.
-pub fn keep(text: &str, lines: &[Range<usize>], view: &View, cx: &Context<'_>) -> Option<Vec<bool>> {
+pub fn keep(
+    text: &str,
+    lines: &[Range<usize>],
+    listing: Option<&Listing>,
+    view: &View,
+    cx: &Context<'_>,
+) -> Option<Vec<bool>> {
     let named = gate(view, cx, lines);
     let aggressive = cx.options.level == Level::Aggressive;
     let ratio = cx.options.target_ratio;
@@ -52,6 +62,9 @@ pub fn keep(text: &str, lines: &[Range<usize>], view: &View, cx: &Context<'_>) -
     let whole = if may_drop_bodies { neighbours(text, lines, view, &named, cx) } else { HashSet::new() };
     let mut candidates = if may_drop_bodies { bodies(text, lines, view, &whole, cx) } else { Vec::new() };
     comments(text, lines, view, &whole, &mut candidates);
+    if may_drop_bodies {
+        tables(text, lines, view, &whole, listing, &mut candidates);
+    }
     if let Some(ratio) = ratio {
         // Lowest value first, the longest of equals; what is not needed to reach the target stays.
         candidates.sort_by_key(|c| (c.value, usize::MAX - c.bytes));
@@ -242,6 +255,9 @@ fn neighbours(
         }
     }
     let mut budget = NEIGHBOUR_MIN_BYTES.max((text.len() as f64 * NEIGHBOUR_SHARE) as usize);
+    if cx.options.level == Level::Aggressive {
+        budget /= AGGRESSIVE_DIVISOR;
+    }
     let mut order: Vec<usize> = Vec::new();
     // Callees, in the order of the calls.
     for i in named {
@@ -349,7 +365,7 @@ fn bodies(
         let mut gone = entry.body.clone();
         if let Some(next) = going.get(k + 1)
             && next.head >= gone.end
-            && (gone.end..next.head).all(|i| view.comment[i] || text[lines[i].clone()].trim().is_empty())
+            && (gone.end..next.head).all(|i| view.comment[i] || view.blank[i])
         {
             gone.end = next.head;
         }
@@ -383,18 +399,10 @@ fn comments(
     whole: &HashSet<usize>,
     out: &mut Vec<Candidate>,
 ) {
-    // How many of the ranges that go or stay anyway cover each line, as differences.
-    let mut cover = vec![0i32; lines.len() + 1];
-    let stay = whole.iter().map(|i| &view.entries[*i].lines);
-    for range in out.iter().map(|c| &c.lines).chain(stay) {
-        cover[range.start] += 1;
-        cover[range.end] -= 1;
-    }
-    let mut depth = 0;
+    let is_settled = settled(lines, view, whole, out);
     let mut start = 0;
     for i in 0..=lines.len() {
-        depth += cover[i];
-        if i < lines.len() && depth == 0 && view.comment[i] {
+        if is_settled.get(i) == Some(&false) && view.comment[i] {
             continue;
         }
         if i > start
@@ -407,9 +415,74 @@ fn comments(
     }
 }
 
+/// For each line whether it goes already or belongs to what stays whole.
+fn settled(lines: &[Range<usize>], view: &View, whole: &HashSet<usize>, out: &[Candidate]) -> Vec<bool> {
+    // How many ranges cover each line, as differences.
+    let mut cover = vec![0i32; lines.len() + 1];
+    let stay = whole.iter().map(|i| &view.entries[*i].lines);
+    for range in out.iter().map(|c| &c.lines).chain(stay) {
+        cover[range.start] += 1;
+        cover[range.end] -= 1;
+    }
+    let mut depth = 0;
+    let depths = cover[..lines.len()].iter().map(|change| {
+        depth += change;
+        depth > 0
+    });
+    depths.collect()
+}
+
+/// The middle of long literal lists (tables of bytes, strings, cases), unless what stays whole mentions
+/// a word of the line that opens them.
+fn tables(
+    text: &str,
+    lines: &[Range<usize>],
+    view: &View,
+    whole: &HashSet<usize>,
+    listing: Option<&Listing>,
+    out: &mut Vec<Candidate>,
+) {
+    let is_settled = settled(lines, view, whole, out);
+    let code = |i: usize| {
+        let line = &text[lines[i].clone()];
+        line[listing.map_or(0, |l| l.prefix_len(line))..].trim()
+    };
+    let mut words: Option<HashSet<&str>> = None;
+    let mut start = 0;
+    for i in 0..=lines.len() {
+        if is_settled.get(i) == Some(&false) && !view.blank[i] && is_data(code(i)) {
+            continue;
+        }
+        let rest = start + TABLE_HEAD_LINES..i;
+        if start > 0 && rest.len() >= MIN_TABLE_LINES {
+            let words = words.get_or_insert_with(|| {
+                let mut words = HashSet::new();
+                for entry in whole.iter().map(|i| &view.entries[*i].lines) {
+                    for_each_identifier(&text[lines[entry.start].start..lines[entry.end - 1].end], |w| {
+                        words.insert(w);
+                    });
+                }
+                words
+            });
+            let mut is_used = false;
+            for_each_identifier(code(start - 1), |w| is_used |= w.len() > 3 && words.contains(w));
+            if !is_used {
+                let bytes = bytes_of(lines, &rest);
+                out.push(Candidate { lines: rest, value: 0, bytes });
+            }
+        }
+        start = i + 1;
+    }
+}
+
+/// Lines of a long literal list that stay, to show what it holds.
+const TABLE_HEAD_LINES: usize = 3;
+/// Fewer lines than this are no long list.
+const MIN_TABLE_LINES: usize = 10;
+
 /// What may go of a run of comment lines: all but its summary, if that is much.
 fn comment_rest(text: &str, lines: &[Range<usize>], run: Range<usize>) -> Option<Range<usize>> {
-    let says_something = |i: usize| text[lines[i].clone()].contains(char::is_alphanumeric);
+    let says_something = |i: usize| text[lines[i].clone()].contains(char::is_alphabetic);
     // `/**` alone says nothing.
     let first = run.clone().find(|i| says_something(*i))?;
     let rest = (first + 1..run.end)

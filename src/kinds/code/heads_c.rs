@@ -16,6 +16,12 @@ pub fn classify(t: &Tokens<'_>, s: usize, i: usize, frame: Frame) -> Class {
         match t.tok(at) {
             Tok::Word => {
                 let word = t.word(at);
+                // A macro on a line of its own needs no semicolon: what comes below it starts anew.
+                if t.leads(at)
+                    && matches!(word, b"typedef" | b"struct" | b"class" | b"union" | b"enum" | b"extern")
+                {
+                    call = None;
+                }
                 match word {
                     b"template" => {
                         let past = t.after_angles(at + 1, i);

@@ -171,7 +171,8 @@ fn method(t: &Tokens<'_>, mut at: usize, i: usize) -> Option<usize> {
     if t.is(at, b'*') {
         at += 1;
     }
-    let name = at;
+    // `[Symbol.iterator]` is known by its last word.
+    let name = if t.is(at, b'[') { t.next(at).saturating_sub(2) } else { at };
     at = match t.tok(at) {
         Tok::Word if is_control(t.word(at)) && !t.is(at + 1, b'(') => return None,
         Tok::Word | Tok::Literal | Tok::Number => at + 1,

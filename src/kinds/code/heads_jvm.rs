@@ -107,7 +107,9 @@ pub fn java(t: &Tokens<'_>, s: usize, i: usize, frame: Frame) -> Class {
         return item(frame, ItemKind::Type, Some(name), s, i);
     }
     let in_type = matches!(frame, Frame::Class | Frame::Enum);
-    if !in_type || parts.is_assigned {
+    // `String[] value() default {…};` of an annotation.
+    let is_default = i > 0 && t.word(i - 1) == b"default";
+    if !in_type || parts.is_assigned || is_default {
         return (Frame::Block, None);
     }
     if frame == Frame::Enum

@@ -302,8 +302,12 @@ impl Evidence {
 const MAX_LINE_BYTES: usize = 200;
 
 /// The longest prefix of `s` of at most `n` bytes that ends at a character boundary.
-fn clip(s: &str, n: usize) -> &str {
-    &s[..s.floor_char_boundary(n)]
+pub(super) fn clip(s: &str, n: usize) -> &str {
+    let mut end = n.min(s.len());
+    while !s.is_char_boundary(end) {
+        end -= 1;
+    }
+    &s[..end]
 }
 
 fn word_after_hash(line: &str) -> &str {
@@ -386,9 +390,9 @@ fn is_other_kind(line: &str) -> bool {
 }
 
 /// Whether a trimmed line is an element of a literal list: it says nothing for or against.
-fn is_data(line: &str) -> bool {
+pub(super) fn is_data(line: &str) -> bool {
     let b = line.as_bytes();
-    b[b.len() - 1] == b','
+    b.last() == Some(&b',')
         && (matches!(b[0], b'"' | b'\'' | b'{' | b'[' | b'(' | b'-') || b[0].is_ascii_digit())
 }
 

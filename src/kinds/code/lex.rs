@@ -4,7 +4,7 @@
 //! follows sees only brackets that are code. Nothing here recurses: nesting (comments in Rust,
 //! templates in JavaScript) is counted or kept on a stack of its own. Cost: linear. What looks like a
 //! literal but has no end on its line is taken for punctuation, and the search for that end is not
-//! repeated on the line. A construct that may span lines and never ends takes the rest of the text.
+//! repeated on the line. Functions inside of a template's `${…}` are not seen. A construct that may span lines and never ends takes the rest of the text.
 
 use super::language::Language;
 use super::literal;
@@ -81,7 +81,7 @@ struct Lexer<'t> {
     language: Language,
     out: Lexed,
     leads: bool,
-    /// Up to which byte a search for the end of `'`, `"` and `/` has failed already.
+    /// Up to which byte a search for the end of `'`, `"` and `/` (in C# `$"`) has failed already.
     open_quote_until: [usize; 3],
     /// For regular expressions: whether each open parenthesis follows `if`, `while` or `for`.
     parens: Vec<bool>,
@@ -106,13 +106,13 @@ impl Lexer<'_> {
             }
         }
         let open = memchr::memmem::find(self.b, b"/*").unwrap_or(usize::MAX);
-        if let Some(close) = memchr::memmem::find(self.b, b"*/")
-            && close < open
-            && self.b[..close].split(|b| *b == b'\n').all(|line| {
-                let line = line.trim_ascii();
-                line.is_empty() || line.starts_with(b"*") || !line.ends_with(b";")
-            })
-        {
+        let Some(close) = memchr::memmem::find(self.b, b"*/").filter(|close| *close < open) else { return };
+        let mut lines = self.b[..close].split(|b| *b == b'\n').rev().map(<[u8]>::trim_ascii);
+        // The end stands alone or after words, and what is above it reads like a comment, not like code.
+        let last = lines.next().unwrap_or(b"");
+        let is_comment =
+            |line: &[u8]| line.starts_with(b"*") || line.last().is_none_or(|b| !b";{}(,)\"'".contains(b));
+        if is_comment(last) && !last.contains(&b'"') && lines.all(is_comment) {
             self.out.comments.push((0, close as u32 + 2));
             self.pos = close + 2;
         }
@@ -141,12 +141,7 @@ impl Lexer<'_> {
                     self.pos += 2;
                     self.html();
                 }
-                b'@' | b'$' if self.language == Language::CSharp => {
-                    match literal::csharp_prefixed(self.b, self.pos) {
-                        Some(end) => self.push(Tok::Literal, end),
-                        None => self.word_or_punct(b),
-                    }
-                }
+                b'@' | b'$' if self.language == Language::CSharp => self.csharp_prefixed(b),
                 b'\\' if self.language == Language::C && self.peek(1) == b'\n' => self.pos += 2,
                 _ => self.word_or_punct(b),
             }
@@ -262,6 +257,8 @@ impl Lexer<'_> {
             (Language::JavaScript, b'`') => Some(literal::template(b, pos)),
             (Language::Go, b'`') => Some(literal::until(b, pos + 1, b"`")),
             (_, b'`') => None,
+            // In JSX text: `isn't`.
+            (Language::JavaScript, b'\'') if self.follows_name() => None,
             (Language::Rust, b'\'') => literal::rust_char(b, pos),
             (Language::Rust, _) => Some(literal::escaped(b, pos + 1, q)),
             (Language::Php, b'"') => Some(literal::php_double(b, pos)),
@@ -275,6 +272,39 @@ impl Lexer<'_> {
             Some(end) => self.push(Tok::Literal, end),
             None => self.punct(),
         }
+    }
+
+    /// Whether an identifier ends right before the position. No literal starts there, but for a keyword.
+    fn follows_name(&self) -> bool {
+        self.out
+            .tokens
+            .last()
+            .is_some_and(|t| t.tok == Tok::Word && t.end as usize == self.pos && !self.expects_value(*t))
+    }
+
+    /// Whether a value comes after the word `t`.
+    fn expects_value(&self, t: Token) -> bool {
+        matches!(
+            &self.b[t.start as usize..t.end as usize],
+            b"return"
+                | b"typeof"
+                | b"case"
+                | b"in"
+                | b"of"
+                | b"delete"
+                | b"void"
+                | b"throw"
+                | b"new"
+                | b"else"
+                | b"do"
+                | b"yield"
+                | b"await"
+                | b"instanceof"
+                | b"from"
+                | b"import"
+                | b"default"
+                | b"as"
+        )
     }
 
     /// The end of a literal that must close on its line.
@@ -295,6 +325,19 @@ impl Lexer<'_> {
         found.map_err(|until| self.open_quote_until[slot] = until).ok()
     }
 
+    fn csharp_prefixed(&mut self, b: u8) {
+        if !matches!(self.peek(1), b'"' | b'@' | b'$') || self.pos < self.open_quote_until[2] {
+            return self.word_or_punct(b);
+        }
+        match literal::csharp_prefixed(self.b, self.pos) {
+            Some(end) => self.push(Tok::Literal, end),
+            None => {
+                self.open_quote_until[2] = self.line_end(self.pos);
+                self.word_or_punct(b);
+            }
+        }
+    }
+
     /// Division, the end of a JSX tag, or a regular expression: told by what stands before.
     fn slash(&mut self) {
         let is_regex = self.peek(1) != b'>'
@@ -304,23 +347,7 @@ impl Lexer<'_> {
                     Tok::Number | Tok::Literal => false,
                     Tok::Punct(b']' | b'<') => false,
                     Tok::Punct(b')') => self.closed_condition,
-                    Tok::Word => matches!(
-                        &self.b[t.start as usize..t.end as usize],
-                        b"return"
-                            | b"typeof"
-                            | b"case"
-                            | b"in"
-                            | b"of"
-                            | b"delete"
-                            | b"void"
-                            | b"throw"
-                            | b"new"
-                            | b"else"
-                            | b"do"
-                            | b"yield"
-                            | b"await"
-                            | b"instanceof"
-                    ),
+                    Tok::Word => self.expects_value(*t),
                     _ => true,
                 },
             };

@@ -163,7 +163,6 @@ pub fn cpp_raw(b: &[u8], pos: usize) -> Option<usize> {
 
 /// The end of a `"""` literal that opens at `pos`; in C# with as many quotes as opened it.
 pub fn triple(b: &[u8], pos: usize, has_escapes: bool) -> usize {
-    let quotes = b[pos..].iter().take_while(|b| **b == b'"').count();
     if has_escapes {
         let mut at = pos + 3;
         while let Some(n) = memchr::memchr2(b'"', b'\\', b.get(at..).unwrap_or(&[])) {
@@ -178,6 +177,7 @@ pub fn triple(b: &[u8], pos: usize, has_escapes: bool) -> usize {
         }
         return b.len();
     }
+    let quotes = b[pos..].iter().take_while(|b| **b == b'"').count();
     let mut at = pos + quotes;
     while let Some(n) = memchr::memchr(b'"', &b[at..]) {
         at += n;

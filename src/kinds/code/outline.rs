@@ -53,3 +53,17 @@ pub fn outline(text: &str, language: Language) -> Outline {
         _ => braces::outline(text, language),
     }
 }
+
+/// Leaves out the items without an end; what stood in them moves to the item around.
+pub(super) fn drop_open(items: &mut Vec<Item>) {
+    // Where each item goes, or the item around it that stays. Parents come before their children.
+    let mut place: Vec<Option<usize>> = Vec::with_capacity(items.len());
+    let mut kept = 0;
+    items.retain_mut(|item| {
+        item.parent = item.parent.and_then(|p| place[p]);
+        let stays = item.end > item.start;
+        place.push(if stays { Some(kept) } else { item.parent });
+        kept += usize::from(stays);
+        stays
+    });
+}

@@ -4,7 +4,7 @@
 //! each of the three assumptions (code, `"""`, `'''`) and the one that hides the fewest statements in
 //! strings wins. Cost: linear.
 
-use super::outline::{Item, ItemKind, Outline};
+use super::outline::{self, Item, ItemKind, Outline};
 
 /// Reads the outline of `text`.
 pub fn outline(text: &str) -> Outline {
@@ -29,8 +29,8 @@ struct Scan<'t> {
     b: &'t [u8],
     pos: usize,
     out: Outline,
-    /// Open items: index and indentation.
-    open: Vec<(usize, usize)>,
+    /// Open items: index, indentation, and the end of the last comment line in them.
+    open: Vec<(usize, usize, usize)>,
     /// First decorator of the item to come.
     decorated: Option<usize>,
     /// End of the last statement.
@@ -61,7 +61,7 @@ impl<'t> Scan<'t> {
             scan.line();
         }
         scan.close_to(0);
-        scan.out.items.retain(|item| item.end > item.start);
+        outline::drop_open(&mut scan.out.items);
         scan
     }
 
@@ -91,6 +91,10 @@ impl<'t> Scan<'t> {
             Some(b'#') => {
                 let end = self.line_end();
                 self.out.comments.push((self.pos, end));
+                // Indented under a definition, it belongs to its body.
+                if let Some(open) = self.open.iter_mut().rev().find(|open| open.1 < indent) {
+                    open.2 = end;
+                }
                 self.pos = (end + 1).min(self.b.len());
                 return;
             }
@@ -103,7 +107,6 @@ impl<'t> Scan<'t> {
             b'@' => {
                 self.decorated.get_or_insert(first);
                 self.statement(indent);
-                return;
             }
             _ => {
                 let head = head(&self.b[first..]);
@@ -111,7 +114,7 @@ impl<'t> Scan<'t> {
                 match head {
                     Some((kind, name)) => {
                         self.pos = first + name.1;
-                        let colon = self.to_colon(indent);
+                        let colon = self.skip_to_colon(indent);
                         let index = self.out.items.len();
                         let parent = self.open.last().map(|o| o.0);
                         self.out.items.push(Item {
@@ -123,7 +126,7 @@ impl<'t> Scan<'t> {
                             parent,
                         });
                         if colon.is_some() {
-                            self.open.push((index, indent));
+                            self.open.push((index, indent, 0));
                             self.statement(indent);
                         } else {
                             self.rest_of_line();
@@ -136,12 +139,13 @@ impl<'t> Scan<'t> {
     }
 
     fn close_to(&mut self, indent: usize) {
-        while let Some(&(index, at)) = self.open.last() {
+        while let Some(&(index, at, comment_end)) = self.open.last() {
             if at < indent {
                 break;
             }
             self.open.pop();
             let item = &mut self.out.items[index];
+            self.last_end = self.last_end.max(comment_end);
             item.end = self.last_end.max(item.body.0);
             item.body.1 = item.end;
         }
@@ -156,7 +160,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Skips to the colon that ends a head; returns the byte after it. Stops at the line's end.
-    fn to_colon(&mut self, indent: usize) -> Option<usize> {
+    fn skip_to_colon(&mut self, indent: usize) -> Option<usize> {
         let mut depth = 0usize;
         while let Some(&c) = self.b.get(self.pos) {
             match c {
@@ -185,7 +189,7 @@ impl<'t> Scan<'t> {
             if self.step(&mut depth, indent).is_none() {
                 break;
             }
-            if !c.is_ascii_whitespace() && c != b'#' && c != b'\\' {
+            if !c.is_ascii_whitespace() && c != b'\\' {
                 end = self.pos;
             } else if c == b'\\' {
                 end = end.max(at);
@@ -340,7 +344,7 @@ mod tests {
         assert_eq!(
             items(text),
             [
-                ("a", "\"\"\"def no(): pass\"\"\"\n    return 1"),
+                ("a", "\"\"\"def no(): pass\"\"\"\n    return 1  # c\n\n    # trailing"),
                 ("B", "x = [\n1]\n    async def c(self): return 2"),
                 ("c", "return 2"),
             ]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::lex::is_word;
 use super::literal;
-use super::outline::{Item, ItemKind, Outline};
+use super::outline::{self, Item, ItemKind, Outline};
 
 /// Reads the outline of `text`.
 pub fn outline(text: &str) -> Outline {
@@ -25,7 +25,7 @@ pub fn outline(text: &str) -> Outline {
     };
     scan.note_markers();
     scan.run();
-    scan.out.items.retain(|item| item.end > item.start);
+    outline::drop_open(&mut scan.out.items);
     scan.out
 }
 
@@ -75,9 +75,7 @@ impl<'t> Scan<'t> {
                     self.pos = end;
                 }
                 b'"' | b'`' | b'\'' => self.string(c),
-                b'/' if !self.after_value || self.regex_argument() => {
-                    self.on_line(3, |b, at| literal::regex(b, at))
-                }
+                b'/' if !self.after_value || self.regex_argument() => self.on_line(3, literal::regex),
                 b'%' if !self.after_value || self.percent_argument() => self.percent(),
                 b'<' if self.heredoc() => {}
                 b':' => self.colon(),
@@ -97,7 +95,9 @@ impl<'t> Scan<'t> {
                     self.after_value = true;
                 }
                 b'@' | b'$' => {
-                    self.pos += 1;
+                    // `$'` and its like are variables of two characters.
+                    let special = c == b'$' && self.b.get(self.pos + 1).is_some_and(u8::is_ascii_punctuation);
+                    self.pos += 1 + usize::from(special);
                     self.word_end();
                     self.after_value = true;
                 }
@@ -135,7 +135,7 @@ impl<'t> Scan<'t> {
             self.pos = self.b.len();
         }
         // A line that starts with a dot goes on with the value before.
-        let lead = rest.trim_ascii_start();
+        let lead = after_spaces(rest);
         self.after_value = lead.starts_with(b".") || lead.starts_with(b"&.");
         self.after_dot = false;
     }
@@ -341,11 +341,8 @@ impl<'t> Scan<'t> {
                 self.open.push(None);
                 self.loop_do = true;
             }
-            b"do" => {
-                if !std::mem::take(&mut self.loop_do) {
-                    self.open.push(None);
-                }
-            }
+            b"do" if std::mem::take(&mut self.loop_do) => {}
+            b"do" => self.open.push(None),
             b"end" => {
                 self.end(start);
                 self.after_value = true;
@@ -395,7 +392,7 @@ impl<'t> Scan<'t> {
                 | b"redo"
                 | b"retry"
         ) {
-            let rest = self.b[self.pos..].trim_ascii_start();
+            let rest = after_spaces(&self.b[self.pos..]);
             self.after_value =
                 [&b"if "[..], b"unless ", b"while ", b"until "].iter().any(|m| rest.starts_with(m));
         }
@@ -431,8 +428,13 @@ impl<'t> Scan<'t> {
             if is_word(first) || first == b'@' {
                 self.pos += usize::from(first == b'@');
                 self.word_end();
-                if self.b.get(self.pos) == Some(&b'.') {
-                    self.pos += 1;
+                let joint = match (self.b.get(self.pos), self.b.get(self.pos + 1)) {
+                    (Some(b'.'), _) => 1,
+                    (Some(b':'), Some(b':')) => 2,
+                    _ => 0,
+                };
+                if joint > 0 {
+                    self.pos += joint;
                     name = self.pos;
                     continue;
                 }
@@ -533,6 +535,11 @@ impl<'t> Scan<'t> {
         self.open.push(Some(index));
         self.after_value = false;
     }
+}
+
+/// `b` without the spaces and tabs at its start; stays on the line.
+fn after_spaces(b: &[u8]) -> &[u8] {
+    &b[b.iter().take_while(|b| matches!(b, b' ' | b'\t')).count()..]
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct View {
     pub entries: Vec<Entry>,
     /// For each line of the text whether it is nothing but a comment in code.
     pub comment: Vec<bool>,
+    /// For each line of the text whether it is blank, but for a number in front.
+    pub blank: Vec<bool>,
 }
 
 /// At most this many lines above a head belong to it.
@@ -50,7 +52,8 @@ const MAX_LEAD_LINES: usize = 400;
 impl View {
     /// Reads all sections that are code.
     pub fn new(text: &str, lines: &[Range<usize>], sections: &[Section], listing: Option<&Listing>) -> Self {
-        let mut view = View { entries: Vec::new(), comment: vec![false; lines.len()] };
+        let n = lines.len();
+        let mut view = View { entries: Vec::new(), comment: vec![false; n], blank: vec![false; n] };
         for section in sections {
             if let Some(language) = section.language {
                 view.add(text, lines, section.lines.clone(), language, listing);
@@ -94,7 +97,11 @@ impl View {
         };
         let outline = outline::outline(source, language);
         let is_comment = comment_lines(&outline.comments, &starts, source, line_of);
+        for n in 0..starts.len() {
+            self.blank[at.start + n] = line(n).trim_start().is_empty();
+        }
         let base = self.entries.len();
+        let mut depth: Vec<usize> = Vec::with_capacity(outline.items.len());
         let mut last_end = 0;
         for item in &outline.items {
             let head = line_of(item.start);
@@ -116,9 +123,11 @@ impl View {
                 Language::Python => brace + 1..end,
                 _ => brace + 1..end.max(brace + 1),
             };
+            depth.push(item.parent.map_or(0, |p| depth[p] + 1));
             let trusted = item.kind == ItemKind::Function
-                && body.len() > 1
-                && is_trusted(&line, head, end - 1, language);
+                && !body.is_empty()
+                && depth.last().is_some_and(|d| *d <= MAX_DEPTH)
+                && is_trusted(&line, head, brace, end - 1, language);
             let name = source.get(item.name.0..item.name.1).unwrap_or("");
             let parent = item.parent.map(|p| p + base);
             let is_named = !name.is_empty() && !name.starts_with(['"', '\'', '`']);
@@ -185,15 +194,31 @@ fn leads(line: &str, is_comment: bool, language: Language) -> bool {
         }
 }
 
-/// Whether the end of a function is where its indentation says.
-fn is_trusted<'s>(line: &impl Fn(usize) -> &'s str, head: usize, last: usize, language: Language) -> bool {
+/// Functions nested deeper than this do not collapse by themselves: their lines are looked at once per
+/// level.
+const MAX_DEPTH: usize = 24;
+
+/// Whether the end of a function is where its indentation says, and nothing inside of it is indented
+/// as if it stood beside it. Cost: the lines of the function.
+fn is_trusted<'s>(
+    line: &impl Fn(usize) -> &'s str,
+    head: usize,
+    brace: usize,
+    last: usize,
+    language: Language,
+) -> bool {
     let indent = |l: &str| l.len() - l.trim_start().len();
+    let margin = indent(line(head));
     match language {
         Language::Python => true,
-        Language::Ruby => {
-            indent(line(head)) == indent(line(last)) && line(last).trim_start().starts_with("end")
+        Language::Ruby => margin == indent(line(last)) && line(last).trim_start().starts_with("end"),
+        _ => {
+            margin == indent(line(last))
+                && line(last).trim_start().starts_with('}')
+                && !(brace + 1..last)
+                    .map(line)
+                    .any(|l| l.ends_with('{') && indent(l) <= margin && !l.starts_with('#'))
         }
-        _ => indent(line(head)) == indent(line(last)) && line(last).trim_start().starts_with('}'),
     }
 }
 

@@ -59,7 +59,7 @@ const MIN_BEST: f64 = 0.4;
 const WEAK_PER_TEMPLATE: usize = 3;
 /// All errors stay while they make up at most this share of the text, and all declared warnings.
 const MAX_ERROR_SHARE: f64 = 0.35;
-const MAX_WARNING_SHARE: f64 = 0.08;
+const MAX_WARNING_SHARE: f64 = 0.12;
 /// Beyond it, near-identical errors (they differ in numbers alone) still all stay in groups up to this
 /// size; of larger groups the first ones and the last.
 const SMALL_GROUP: usize = 12;
@@ -211,8 +211,13 @@ impl<'v> Ranks<'v> {
         }
     }
 
+    /// Whether line `i` says that something went well, or is under way without an error.
     fn is_pass(&self, i: usize) -> bool {
-        matches!(self.view.roles[i], Role::Pass | Role::Progress)
+        match self.view.roles[i] {
+            Role::Pass => true,
+            Role::Progress => self.view.severity[i] != Severity::Strong,
+            _ => false,
+        }
     }
 
     fn weak(&mut self) {

@@ -53,12 +53,13 @@ impl Kind for Log {
         // Where little could be left out, timestamps are what is left to save. Where much was, each
         // visible line keeps its own: whoever quotes or searches for a line finds all of it.
         let little = rendered.text.len() * LITTLE > text.len();
-        if (little || cx.options.level == Level::Aggressive) && !text.contains(MARK_OPEN) {
-            if let Some((body, words)) = prefix::encode(&rendered.text, true) {
-                rendered.text = body;
-                rendered.header = Some(words);
-                rendered.transforms.push("log:prefix");
-            }
+        if (little || cx.options.level == Level::Aggressive)
+            && !text.contains(MARK_OPEN)
+            && let Some((body, words)) = prefix::encode(&rendered.text, true)
+        {
+            rendered.text = body;
+            rendered.header = Some(words);
+            rendered.transforms.push("log:prefix");
         }
         Some(rendered)
     }

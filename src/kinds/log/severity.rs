@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// How bad a line is, by its own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -46,140 +46,63 @@ enum Word {
 }
 
 /// The words. Lower case; matched without case except [`Word::Exact`], which is checked afterwards.
-const WORDS: &[(&str, Word)] = &[
-    ("error", Word::Level),
-    ("errors", Word::Weak),
-    ("err", Word::Level),
-    ("fatal", Word::Level),
-    ("critical", Word::Level),
-    ("crit", Word::Level),
-    ("severe", Word::Level),
-    ("emerg", Word::Level),
-    ("emergency", Word::Level),
-    ("alert", Word::Level),
-    ("panic", Word::Level),
-    ("panicked", Word::Strong),
-    ("warn", Word::Warning),
-    ("warning", Word::Warning),
-    ("exception", Word::Exception),
-    ("exceptions", Word::Weak),
-    ("failure", Word::Shouted),
-    ("failures", Word::Shouted),
-    ("failed", Word::Shouted),
-    ("fail", Word::Shouted),
-    ("fails", Word::Weak),
-    ("failing", Word::Weak),
-    ("fault", Word::Weak),
-    ("faulted", Word::Weak),
-    ("traceback", Word::Strong),
-    ("segfault", Word::Strong),
-    ("segmentation fault", Word::Strong),
-    ("core dumped", Word::Strong),
-    ("stack overflow", Word::Strong),
-    ("out of memory", Word::Strong),
-    ("oom-kill", Word::Strong),
-    ("oomkilled", Word::Strong),
-    ("crashloopbackoff", Word::Strong),
-    ("no space left", Word::Strong),
-    ("addresssanitizer", Word::Strong),
-    ("undefinedbehaviorsanitizer", Word::Strong),
-    ("threadsanitizer", Word::Strong),
-    ("leaksanitizer", Word::Strong),
-    ("assertion failed", Word::Strong),
-    ("deadlock", Word::Strong),
-    ("sigsegv", Word::Strong),
-    ("sigabrt", Word::Strong),
-    ("sigkill", Word::Strong),
-    ("sigbus", Word::Strong),
-    ("uncaught", Word::Strong),
-    ("unhandled", Word::Strong),
-    ("undefined reference", Word::Strong),
-    ("http/1.1\" ", Word::Request),
-    ("http/1.0\" ", Word::Request),
-    ("http/2.0\" ", Word::Request),
-    ("http/2\" ", Word::Request),
-    ("moz_crash(", Word::Exact),
-    ("assert(", Word::Exact),
-    ("bug:", Word::Exact),
-    ("crash", Word::Weak),
-    ("crashed", Word::Weak),
-    ("abort", Word::Weak),
-    ("aborted", Word::Weak),
-    ("aborting", Word::Weak),
-    ("killed", Word::Weak),
-    ("corrupt", Word::Weak),
-    ("corrupted", Word::Weak),
-    ("corruption", Word::Weak),
-    ("denied", Word::Weak),
-    ("forbidden", Word::Weak),
-    ("unauthorized", Word::Weak),
-    ("refused", Word::Weak),
-    ("rejected", Word::Weak),
-    ("reset by peer", Word::Weak),
-    ("broken pipe", Word::Weak),
-    ("timeout", Word::Weak),
-    ("timed out", Word::Weak),
-    ("unable to", Word::Weak),
-    ("unavailable", Word::Weak),
-    ("unreachable", Word::Weak),
-    ("unexpected", Word::Weak),
-    ("unexpectedly", Word::Weak),
-    ("unknown", Word::Weak),
-    ("unsupported", Word::Weak),
-    ("unresolved", Word::Weak),
-    ("cannot", Word::Weak),
-    ("can't", Word::Weak),
-    ("can not", Word::Weak),
-    ("could not", Word::Weak),
-    ("couldn't", Word::Weak),
-    ("does not exist", Word::Weak),
-    ("doesn't exist", Word::Weak),
-    ("not found", Word::Weak),
-    ("no such", Word::Weak),
-    ("not permitted", Word::Weak),
-    ("not allowed", Word::Weak),
-    ("not responding", Word::Weak),
-    ("no route to host", Word::Weak),
-    ("missing", Word::Weak),
-    ("invalid", Word::Weak),
-    ("illegal", Word::Weak),
-    ("malformed", Word::Weak),
-    ("mismatch", Word::Weak),
-    ("violation", Word::Weak),
-    ("exceeded", Word::Weak),
-    ("overflow", Word::Weak),
-    ("underflow", Word::Weak),
-    ("exhausted", Word::Weak),
-    ("expired", Word::Weak),
-    ("disconnected", Word::Weak),
-    ("lost", Word::Weak),
-    ("degraded", Word::Weak),
-    ("unhealthy", Word::Weak),
-    ("evicted", Word::Weak),
-    ("backoff", Word::Weak),
-    ("back-off", Word::Weak),
-    ("throttled", Word::Weak),
-    ("deprecated", Word::Weak),
-    ("break-in", Word::Weak),
-    ("attack", Word::Weak),
-    ("interrupted", Word::Weak),
-    ("terminated", Word::Weak),
-    ("panicking", Word::Weak),
-    ("stale", Word::Weak),
-    ("bad", Word::Weak),
+#[rustfmt::skip]
+const WORDS: &[(Word, &[&str])] = &[
+    (Word::Level, &[
+        "error", "err", "fatal", "critical", "crit", "severe", "emerg", "emergency", "alert", "panic",
+    ]),
+    (Word::Weak, &[
+        "errors", "exceptions", "fails", "failing", "fault", "faulted", "crash", "crashed", "abort",
+        "aborted", "aborting", "killed", "corrupt", "corrupted", "corruption", "denied", "forbidden",
+        "unauthorized", "refused", "rejected", "reset by peer", "broken pipe", "timeout", "timed out",
+        "unable to", "unavailable", "unreachable", "unexpected", "unexpectedly", "unknown",
+        "unsupported", "unresolved", "cannot", "can't", "can not", "could not", "couldn't",
+        "does not exist", "doesn't exist", "not found", "no such", "not permitted", "not allowed",
+        "not responding", "no route to host", "missing", "invalid", "illegal", "malformed", "mismatch",
+        "violation", "exceeded", "overflow", "underflow", "exhausted", "expired", "disconnected",
+        "lost", "degraded", "unhealthy", "evicted", "backoff", "back-off", "throttled", "deprecated",
+        "break-in", "attack", "interrupted", "terminated", "panicking", "stale", "bad",
+    ]),
+    (Word::Strong, &[
+        "panicked", "traceback", "segfault", "segmentation fault", "core dumped", "stack overflow",
+        "out of memory", "oom-kill", "oomkilled", "crashloopbackoff", "no space left",
+        "addresssanitizer", "undefinedbehaviorsanitizer", "threadsanitizer", "leaksanitizer",
+        "assertion failed", "deadlock", "sigsegv", "sigabrt", "sigkill", "sigbus", "uncaught",
+        "unhandled", "undefined reference",
+    ]),
+    (Word::Warning, &[
+        "warn", "warning",
+    ]),
+    (Word::Exception, &[
+        "exception",
+    ]),
+    (Word::Shouted, &[
+        "failure", "failures", "failed", "fail",
+    ]),
+    (Word::Request, &[
+        "http/1.1\" ", "http/1.0\" ", "http/2.0\" ", "http/2\" ",
+    ]),
+    (Word::Exact, &[
+        "moz_crash(", "assert(", "bug:",
+    ]),
 ];
 
-fn automaton() -> Option<&'static AhoCorasick> {
-    static BUILT: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    BUILT
-        .get_or_init(|| {
-            AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(WORDS.iter().map(|(word, _)| word))
-                .ok()
-        })
-        .as_ref()
+/// The automaton, and how the word of each of its patterns counts.
+fn automaton() -> Option<&'static (AhoCorasick, Vec<Word>)> {
+    static BUILT: OnceLock<Option<(AhoCorasick, Vec<Word>)>> = OnceLock::new();
+    let build = || {
+        let kinds = WORDS.iter().flat_map(|(kind, words)| words.iter().map(|_| *kind)).collect();
+        AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::LeftmostLongest)
+            // One table look-up per byte; about 300 kB, once per process.
+            .kind(Some(AhoCorasickKind::DFA))
+            .prefilter(false)
+            .build(WORDS.iter().flat_map(|(_, words)| words.iter()))
+            .ok()
+            .map(|automaton| (automaton, kinds))
+    };
+    BUILT.get_or_init(build).as_ref()
 }
 
 /// A level counts as one only this close to the start of its line, unless its form says it is one.
@@ -188,7 +111,7 @@ const LEVEL_WITHIN: usize = 120;
 /// The severity of each line. `lines` are ranges that cover `text` in order.
 pub(super) fn severities(text: &str, lines: &[Range<usize>]) -> Vec<Severity> {
     let mut out = vec![Severity::None; lines.len()];
-    let Some(automaton) = automaton() else { return out };
+    let Some((automaton, kinds)) = automaton() else { return out };
     let mut i = 0;
     for hit in automaton.find_iter(text) {
         while i + 1 < lines.len() && lines[i].end <= hit.start() {
@@ -200,7 +123,7 @@ pub(super) fn severities(text: &str, lines: &[Range<usize>]) -> Vec<Severity> {
             &text.as_bytes()[line.clone()],
             hit.start() - line.start,
             hit.end() - line.start,
-            WORDS[hit.pattern().as_usize()].1,
+            kinds[hit.pattern().as_usize()],
         );
         out[i] = out[i].max(judged);
     }
@@ -346,7 +269,7 @@ mod tests {
     use super::*;
 
     fn of(line: &str) -> Severity {
-        severities(line, &[0..line.len()])[0]
+        severities(line, &crate::select::lines(line))[0]
     }
 
     #[test]

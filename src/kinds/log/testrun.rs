@@ -1,74 +1,241 @@
 //! Lines of test runs and builds: what passed, what failed, sections and summaries.
 //!
 //! Known are unittest, pytest, jest, mocha, go test, cargo, TAP, googletest, ctest, maven, gradle, npm,
-//! make and the frames that shells and agents put around an exit code. Cost: a look at both ends of a
-//! line; lines longer than [`MAX_BYTES`] are none of these.
+//! make and the frames that shells and agents put around an exit code. Cost: per line a look at both
+//! ends, where the first and the last byte choose what is compared; lines longer than [`MAX_BYTES`] are
+//! none of these.
 
-/// What a line is in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use std::sync::OnceLock;
+
+/// What a line is in a run. In order of precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Role {
-    /// None of the below.
-    Other,
     /// White space.
     Blank,
-    /// `=====`, `-----`: separates, says nothing.
-    Ruler,
-    /// `=== FAILURES ===`, `____ test_x ____`, `failures:`, `##[group]`.
-    Section,
-    /// A test or step that passed, or is only starting.
-    Pass,
-    /// A test or step that failed.
-    Fail,
-    /// Counts of a run, exit codes.
-    Summary,
-    /// Progress: downloads, percentages, dots.
-    Progress,
     /// pytest's `E   …` and `>   …`.
     Detail,
+    /// `=====`, `-----`: separates, says nothing.
+    Ruler,
+    /// Counts of a run, exit codes.
+    Summary,
+    /// A test or step that failed.
+    Fail,
+    /// A test or step that passed, or is only starting.
+    Pass,
+    /// `=== FAILURES ===`, `____ test_x ____`, `failures:`, `##[group]`.
+    Section,
+    /// Progress: downloads, percentages, dots.
+    Progress,
     /// A warning of a tool with its place.
     Warning,
+    /// None of the above.
+    Other,
 }
 
 /// Longer lines hold data, not a role.
 const MAX_BYTES: usize = 600;
+/// Sentences and data are longer than the counts of a run.
+const MAX_COUNT_BYTES: usize = 120;
+
+/// What lines start with.
+#[rustfmt::skip]
+const STARTS: &[(Role, &[&str])] = &[
+    (Role::Summary, &[
+        "Ran ", "FAILED (", "OK (", "Tests:", "Test Suites:", "Snapshots:", "test result:",
+        "Test Result", "BUILD ", "[INFO] BUILD", "[ERROR] BUILD", "[ERROR] Tests run:", "[exit code",
+        "exit code", "Exit code", "exit status", "<returncode>", "make: ***", "Process exited",
+        "Process finished", "Command exited", "[  PASSED  ]", "[==========]", "##[error]",
+        "Error: Process completed", "Results:", "Total tests:", "Total Test time", "# tests ",
+        "# pass ", "# fail ", "Build FAILED", "Build succeeded", "ninja: ", "FAIL\t", "npm ERR!",
+        "npm error", "Finished ", "error: aborting", "error: could not compile", "warning: `",
+        "tests finished", "Script exited",
+    ]),
+    (Role::Fail, &[
+        "FAILED ", "FAILED: ", "FAIL ", "FAIL: ", "ERROR: ", "ERROR ", "--- FAIL", "not ok ", "✗ ",
+        "✘ ", "✕ ", "× ", "✖ ", "● ", "[  FAILED  ]", "[FAIL]", "UNEXPECTED SUCCESS: ",
+    ]),
+    (Role::Pass, &[
+        "✓ ", "✔ ", "√ ", "PASS ", "PASS\t", "PASS: ", "PASSED ", "--- PASS", "--- SKIP", "ok  \t",
+        "ok   ", "ok \t", "[       OK ]", "[ RUN      ]", "[----------]", "=== RUN", "=== PAUSE",
+        "=== CONT", "=== NAME", "[PASS]", "[ok]", "[  OK  ]", "[INFO] Running ",
+    ]),
+    (Role::Section, &[
+        "##[group]", "::group::", "FAILURES!", "Failures:", "failures:", "Summary of all failing",
+        "Failed tests:", "Captured ", "> Task :",
+    ]),
+    (Role::Progress, &[
+        "Downloading ", "Downloaded ", "Collecting ", "Using cached ", "Requirement already satisfied",
+        "Receiving objects", "Resolving deltas", "remote: Counting", "remote: Compressing",
+        "Unpacking ", "Preparing to unpack", "Selecting previously", "Setting up ", "Get:", "Hit:",
+        "Fetched ", "Compiling ", "Fresh ", "Checking ", "Progress (", "[INFO] Download",
+        "Downloading:", "Extracting ", "Copying ", "Installing collected", "Building wheel",
+        "Created wheel", "Stored in directory", "Pulling fs layer", "Waiting", "Verifying Checksum",
+        "Download complete", "Pull complete", "Entering directory", "Cloning test database",
+        "Destroying test database", "Creating test database", "##[endgroup]", "::endgroup::",
+        "##[command]", "CC ", "CXX ", "LD ", "AR ",
+    ]),
+    (Role::Warning, &[
+        "warning: ", "WARNING: ",
+    ]),
+];
+
+/// What lines end with.
+#[rustfmt::skip]
+const ENDS: &[(Role, &[&str])] = &[
+    (Role::Fail, &[
+        "... FAILED", "... FAIL", "... ERROR", " FAILED", "<<< FAILURE!", "<<< ERROR!", "***Failed",
+        "***Exception",
+    ]),
+    (Role::Pass, &[
+        "... ok", "... OK", "... ignored", "... skipped", "... PASSED", " PASSED", " passed",
+        " UP-TO-DATE", " NO-SOURCE", " FROM-CACHE", "... PASS", " SKIPPED",
+    ]),
+    (Role::Section, &[
+        " stdout ----", " stderr ----",
+    ]),
+];
+
+/// What a line is as a whole.
+const WHOLE: &[&str] = &["OK", "FAILED", "FAIL", "PASS"];
+
+/// What follows a number in the counts of a run.
+#[rustfmt::skip]
+const COUNTED: &[&str] = &[
+    "passing", "failing", "passed", "failed", "pending", "error", "warning", "tests ",
+    "examples", "problems", "% tests passed", "characters elided", "lines elided", "lines omitted",
+];
+
+/// The entries of a table by the byte that chooses them.
+type ByByte = Vec<Vec<(Role, &'static str)>>;
+
+fn indexed(table: &[(Role, &[&'static str])], byte: impl Fn(&str) -> Option<u8>) -> ByByte {
+    let mut out = vec![Vec::new(); 256];
+    for (role, words) in table {
+        for word in *words {
+            if let Some(byte) = byte(word) {
+                out[usize::from(byte)].push((*role, *word));
+            }
+        }
+    }
+    out
+}
+
+/// The first role in the tables' order that `line` starts with.
+fn by_start(line: &str) -> Option<Role> {
+    static INDEX: OnceLock<ByByte> = OnceLock::new();
+    let index = INDEX.get_or_init(|| indexed(STARTS, |w| w.bytes().next()));
+    let entries = &index[usize::from(*line.as_bytes().first()?)];
+    entries.iter().find(|(_, word)| line.starts_with(word)).map(|(role, _)| *role)
+}
+
+/// The first role in the tables' order that `line` ends with.
+fn by_end(line: &str) -> Option<Role> {
+    static INDEX: OnceLock<ByByte> = OnceLock::new();
+    let index = INDEX.get_or_init(|| indexed(ENDS, |w| w.bytes().next_back()));
+    let entries = &index[usize::from(*line.as_bytes().last()?)];
+    entries.iter().find(|(_, word)| line.ends_with(word)).map(|(role, _)| *role)
+}
 
 /// The role of a line (without its newline and timestamp).
 pub(super) fn role(line: &str) -> Role {
     let trimmed = line.trim();
-    if trimmed.is_empty() {
+    let (Some(first), Some(last)) = (trimmed.bytes().next(), trimmed.bytes().next_back()) else {
         return Role::Blank;
-    }
-    if line.len() > MAX_BYTES {
-        return if is_detail(line) { Role::Detail } else { Role::Other };
-    }
+    };
     if is_detail(line) {
         return Role::Detail;
     }
-    if let Some(role) = ruler(trimmed) {
+    if line.len() > MAX_BYTES {
+        return Role::Other;
+    }
+    if let Some(role) = ruler(trimmed, first) {
         return role;
     }
-    if is_summary(trimmed) {
-        return Role::Summary;
+    let mut role = by_start(trimmed).unwrap_or(Role::Other);
+    if role != Role::Summary {
+        role = role.min(by_end(trimmed).unwrap_or(Role::Other));
+        role = role.min(by_shape(trimmed, first, last).unwrap_or(Role::Other));
     }
-    if is_fail(trimmed) {
-        return Role::Fail;
+    role
+}
+
+/// Roles that take more than a word at one of the ends.
+fn by_shape(line: &str, first: u8, last: u8) -> Option<Role> {
+    if last == b']' || b".FEsxXSPRNu".contains(&last) {
+        if let Some(rest) = bracketed_percent(line) {
+            let result = rest.rsplit(' ').next().unwrap_or(rest);
+            match result {
+                "FAILED" | "ERROR" | "FAIL" => return Some(Role::Fail),
+                "PASSED" | "SKIPPED" | "XFAIL" | "XPASS" => return Some(Role::Pass),
+                _ => {}
+            }
+        }
+        if let Some(role) = dots(line) {
+            return Some(role);
+        }
     }
-    if let Some(role) = dots(trimmed) {
-        return role;
+    match first {
+        b'0'..=b'9' if line.len() < MAX_COUNT_BYTES => {
+            let rest = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+            if COUNTED.iter().any(|w| rest.starts_with(w)) {
+                return Some(Role::Summary);
+            }
+        }
+        b'O' | b'F' | b'P' if WHOLE.contains(&line) => return Some(Role::Summary),
+        b'o' if line
+            .strip_prefix("ok ")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) =>
+        {
+            return Some(Role::Pass);
+        }
+        b'm' if line.starts_with("make[") => {
+            // `make[1]: *** […] Error 2`; `make[1]: Entering directory` is noise.
+            return Some(if line.contains("***") { Role::Summary } else { Role::Progress });
+        }
+        b'T' | b'['
+            if line.contains("Tests run: ")
+                && line.contains("Time elapsed")
+                && line.contains("Failures: 0, Errors: 0") =>
+        {
+            return Some(Role::Pass);
+        }
+        b'[' | b'.' | b'<' | b'('
+            if line.len() < MAX_COUNT_BYTES && (line.contains("truncated") || line.contains(" omitted")) =>
+        {
+            return Some(Role::Summary);
+        }
+        b'[' if is_build_step(line) => return Some(Role::Progress),
+        0xe2 if line.starts_with('✖') && line.len() < MAX_COUNT_BYTES && line.contains("problem") => {
+            return Some(Role::Summary);
+        }
+        _ => {}
     }
-    if is_pass(trimmed) {
-        return Role::Pass;
+    if last == b'c' && line.ends_with(" sec") {
+        // ctest: ` 3/20 Test  #3: name ......   Passed    0.01 sec`
+        if line.contains("***") {
+            return Some(Role::Fail);
+        }
+        if line.contains("   Passed  ") {
+            return Some(Role::Pass);
+        }
     }
-    if is_section(trimmed) {
-        return Role::Section;
+    if line.contains("... skipped ") {
+        return Some(Role::Pass);
     }
-    if is_progress(trimmed) {
-        return Role::Progress;
+    if line.contains("% tests passed,") {
+        return Some(Role::Summary);
     }
-    if is_warning(trimmed) {
-        return Role::Warning;
+    if memchr::memchr(b'%', line.as_bytes()).is_some()
+        && ["━━", "███", "▉", "=====>", "####"].iter().any(|bar| line.contains(bar))
+    {
+        return Some(Role::Progress);
     }
-    Role::Other
+    // `a/b.py:12: DeprecationWarning: …`, `x.c:3:4: warning: …`
+    memchr::memmem::find(line.as_bytes(), b"arning: ")
+        .is_some_and(|at| {
+            at > 0 && (line.as_bytes()[at - 1] == b'W' || at > 2 && line[..at].ends_with(": w"))
+        })
+        .then_some(Role::Warning)
 }
 
 fn is_detail(line: &str) -> bool {
@@ -76,8 +243,7 @@ fn is_detail(line: &str) -> bool {
 }
 
 /// A line of one repeated sign, with or without a title in it.
-fn ruler(line: &str) -> Option<Role> {
-    let first = *line.as_bytes().first()?;
+fn ruler(line: &str, first: u8) -> Option<Role> {
     if !matches!(first, b'=' | b'-' | b'_' | b'*' | b'#' | b'~' | b'+') {
         return None;
     }
@@ -104,142 +270,6 @@ fn ruler(line: &str) -> Option<Role> {
     Some(if counts { Role::Summary } else { Role::Section })
 }
 
-fn starts_with_any(line: &str, starts: &[&str]) -> bool {
-    starts.iter().any(|s| line.starts_with(s))
-}
-
-fn ends_with_any(line: &str, ends: &[&str]) -> bool {
-    ends.iter().any(|s| line.ends_with(s))
-}
-
-fn is_summary(line: &str) -> bool {
-    if starts_with_any(
-        line,
-        &[
-            "Ran ",
-            "FAILED (",
-            "OK (",
-            "Tests:",
-            "Test Suites:",
-            "Snapshots:",
-            "test result:",
-            "Test Result",
-            "BUILD ",
-            "[INFO] BUILD",
-            "[ERROR] BUILD",
-            "[ERROR] Tests run:",
-            "[exit code",
-            "exit code",
-            "Exit code",
-            "exit status",
-            "<returncode>",
-            "make: ***",
-            "make[",
-            "Process exited",
-            "Process finished",
-            "Command exited",
-            "[  PASSED  ]",
-            "[==========]",
-            "##[error]",
-            "Error: Process completed",
-            "Results:",
-            "Total tests:",
-            "Total Test time",
-            "# tests ",
-            "# pass ",
-            "# fail ",
-            "Build FAILED",
-            "Build succeeded",
-            "ninja: ",
-            "FAIL\t",
-            "npm ERR!",
-            "npm error",
-            "Finished ",
-            "error: aborting",
-            "error: could not compile",
-            "warning: `",
-            "tests finished",
-            "Script exited",
-        ],
-    ) {
-        // `make[1]: Entering directory` is noise; `make[1]: *** […] Error 2` is not.
-        return !line.starts_with("make[") || line.contains("***");
-    }
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    let counted = digits > 0
-        && line.len() < 80
-        && starts_with_any(
-            line[digits..].trim_start(),
-            &[
-                "passing",
-                "failing",
-                "passed",
-                "failed",
-                "pending",
-                "error",
-                "warning",
-                "tests ",
-                "examples",
-                "problems",
-                "% tests passed",
-            ],
-        );
-    counted
-        || line == "OK"
-        || line == "FAILED"
-        || line == "FAIL"
-        || line == "PASS"
-        || line.contains("% tests passed,")
-        || line.len() < 120
-            && ["characters elided", "lines elided", "output truncated", "lines omitted"]
-                .iter()
-                .any(|w| line.contains(w))
-        || line.len() < 120 && line.starts_with('✖') && line.contains("problem")
-}
-
-fn is_fail(line: &str) -> bool {
-    starts_with_any(
-        line,
-        &[
-            "FAILED ",
-            "FAILED: ",
-            "FAIL ",
-            "FAIL: ",
-            "ERROR: ",
-            "ERROR ",
-            "--- FAIL",
-            "not ok ",
-            "✗ ",
-            "✘ ",
-            "✕ ",
-            "× ",
-            "✖ ",
-            "● ",
-            "[  FAILED  ]",
-            "[FAIL]",
-            "> Task :",
-            "UNEXPECTED SUCCESS: ",
-        ],
-    ) && !(line.starts_with("> Task :") && !line.ends_with("FAILED"))
-        || ends_with_any(
-            line,
-            &[
-                "... FAILED",
-                "... FAIL",
-                "... ERROR",
-                " FAILED",
-                "<<< FAILURE!",
-                "<<< ERROR!",
-                "***Failed",
-                "***Exception",
-            ],
-        )
-        || bracketed_percent(line).is_some_and(|rest| ends_with_any(rest, &["FAILED", "ERROR", "FAIL"]))
-        || line.contains("***Failed")
-        || line.contains("***Timeout")
-        || line.contains("***Exception")
-}
-
 /// The line before pytest's trailing `[ 42%]`, if it ends so.
 fn bracketed_percent(line: &str) -> Option<&str> {
     let at = line.strip_suffix("%]")?.rfind('[')?;
@@ -264,148 +294,15 @@ fn dots(line: &str) -> Option<Role> {
     Some(if results.contains(['F', 'E']) { Role::Fail } else { Role::Pass })
 }
 
-fn is_pass(line: &str) -> bool {
-    starts_with_any(
-        line,
-        &[
-            "✓ ",
-            "✔ ",
-            "√ ",
-            "PASS ",
-            "PASS\t",
-            "PASS: ",
-            "PASSED ",
-            "--- PASS",
-            "--- SKIP",
-            "ok  \t",
-            "ok   ",
-            "ok \t",
-            "[       OK ]",
-            "[ RUN      ]",
-            "[----------]",
-            "=== RUN",
-            "=== PAUSE",
-            "=== CONT",
-            "=== NAME",
-            "[PASS]",
-            "[ok]",
-            "[  OK  ]",
-            "[INFO] Running ",
-        ],
-    ) || starts_with_any(line, &["ok "]) && line[3..].starts_with(|c: char| c.is_ascii_digit())
-        || ends_with_any(
-            line,
-            &[
-                "... ok",
-                "... OK",
-                "... ignored",
-                "... skipped",
-                "... PASSED",
-                " PASSED",
-                " passed",
-                " UP-TO-DATE",
-                " NO-SOURCE",
-                " FROM-CACHE",
-                "... PASS",
-                " SKIPPED",
-            ],
-        )
-        || bracketed_percent(line)
-            .is_some_and(|rest| ends_with_any(rest, &["PASSED", "SKIPPED", "XFAIL", "XPASS"]))
-        || line.contains("... skipped ")
-        || line.contains("   Passed  ")
-        || line.starts_with("Tests run: ")
-            && line.contains("Failures: 0, Errors: 0")
-            && line.contains("Time elapsed")
-        || line.starts_with("[INFO] Tests run: ") && line.contains("Time elapsed")
-}
-
-fn is_section(line: &str) -> bool {
-    starts_with_any(
-        line,
-        &[
-            "##[group]",
-            "::group::",
-            "FAILURES!",
-            "Failures:",
-            "failures:",
-            "Summary of all failing",
-            "Failed tests:",
-            "Captured ",
-            "> Task :",
-        ],
-    ) || line.len() < 100 && line.ends_with("stdout ----")
-}
-
-fn is_progress(line: &str) -> bool {
-    starts_with_any(
-        line,
-        &[
-            "Downloading ",
-            "Downloaded ",
-            "Collecting ",
-            "Using cached ",
-            "Requirement already satisfied",
-            "Receiving objects",
-            "Resolving deltas",
-            "remote: Counting",
-            "remote: Compressing",
-            "Unpacking ",
-            "Preparing to unpack",
-            "Selecting previously",
-            "Setting up ",
-            "Get:",
-            "Hit:",
-            "Fetched ",
-            "Compiling ",
-            "Fresh ",
-            "Checking ",
-            "Progress (",
-            "[INFO] Download",
-            "Downloading:",
-            "Extracting ",
-            "Copying ",
-            "Installing collected",
-            "Building wheel",
-            "Created wheel",
-            "Stored in directory",
-            "Pulling fs layer",
-            "Waiting",
-            "Verifying Checksum",
-            "Download complete",
-            "Pull complete",
-            "Entering directory",
-            "Cloning test database",
-            "Destroying test database",
-            "Creating test database",
-            "##[endgroup]",
-            "::endgroup::",
-            "##[command]",
-        ],
-    ) || line.starts_with("make[") && line.contains("directory")
-        || is_build_step(line)
-        || line.len() < 200
-            && ["━━", "███", "▉", "=====>", "####", "|####"].iter().any(|bar| line.contains(bar))
-            && line.contains('%')
-}
-
 /// `[ 12%] Building C object x.o`, `[3/120] CC x.o`, `  CC      x.o`.
 fn is_build_step(line: &str) -> bool {
     let Some((inside, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) else {
-        return starts_with_any(line, &["CC ", "CXX ", "LD ", "AR ", "  CC"]);
+        return false;
     };
     let inside = inside.trim();
     let number = |s: &str| !s.is_empty() && s.bytes().all(|c| c.is_ascii_digit());
     inside.strip_suffix('%').is_some_and(number)
         || inside.split_once('/').is_some_and(|(a, b)| number(a) && number(b))
-}
-
-/// `a/b.py:12: DeprecationWarning: …`, `warning: unused variable`, `x.c:3:4: warning: …`.
-fn is_warning(line: &str) -> bool {
-    line.starts_with("warning: ")
-        || line.starts_with("WARNING: ")
-        || line.contains(": warning: ")
-        || line.contains("Warning: ")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::kinds::Source;
-use crate::mark::{Omission, Unit};
+use crate::mark::{self, Omission, Unit};
 use crate::options::Options;
 use crate::score::Query;
 use crate::tokens::Counter;
@@ -226,7 +226,6 @@ fn restored(r: &Rendered, text: &str) -> String {
     }
     out + &body
 }
-use crate::mark;
 
 fn any_line() -> impl Strategy<Value = String> {
     prop_oneof![

@@ -37,11 +37,24 @@ fn stamp_at(b: &[u8], i: usize) -> Option<usize> {
     if glued {
         return None;
     }
-    time_of_day(b, i).or_else(|| date(b, i)).or_else(|| epoch(b, i)).or_else(|| uptime(b, i))
+    compact(b, i)
+        .or_else(|| time_of_day(b, i))
+        .or_else(|| date(b, i))
+        .or_else(|| epoch(b, i))
+        .or_else(|| uptime(b, i))
 }
 
 fn digits(b: &[u8], at: usize) -> usize {
     b.get(at..).map_or(0, |rest| rest.iter().take_while(|c| c.is_ascii_digit()).count())
+}
+
+/// `081109 203615`, `20081109 203615`: date and time in digits alone, at the start of a line.
+fn compact(b: &[u8], i: usize) -> Option<usize> {
+    let date = digits(b, i);
+    let plausible =
+        i == 0 && (date == 6 || date == 8) && b.get(date) == Some(&b' ') && digits(b, date + 1) == 6;
+    let end = date + 7;
+    (plausible && b.get(end).is_none_or(|c| *c == b' ')).then_some(end)
 }
 
 /// `15:04:05`, with fraction and zone; also `15.04.05` right behind a date.
@@ -169,6 +182,7 @@ mod tests {
             ("[Mon Dec 05 10:47:17 2005] [error] x", "2005] [error] x"),
             ("17/06/09 20:11:08 INFO rdd.HadoopRDD: x", "INFO rdd.HadoopRDD: x"),
             ("- 1117838570 2005.06.03 R02-M1 2005-06-03-15.42.50.363779 R02-M1 RAS", "R02-M1 RAS"),
+            ("081109 203615 148 INFO dfs.DataNode: x", "148 INFO dfs.DataNode: x"),
             ("20171223-22:15:29:606|Step|300|x", "Step|300|x"),
             ("[   12.345678] usb 1-1: new", "usb 1-1: new"),
             ("127.0.0.1 - - [10/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" 200", "GET / HTTP/1.0\" 200"),

@@ -249,7 +249,7 @@ const FOREIGN: &[&str] = &[
 
 /// Whether a frame's line names code of a runtime, a library or a test framework.
 pub(super) fn is_foreign(line: &str) -> bool {
-    let line = &line[..line.floor_char_boundary(MAX_FRAME_BYTES)];
+    let line = line.get(..MAX_FRAME_BYTES).unwrap_or(line);
     FOREIGN.iter().any(|mark| line.contains(mark))
 }
 

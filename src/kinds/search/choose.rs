@@ -3,9 +3,10 @@
 //! Every file stays named as long as the budget allows, with the number of its matches left out; the
 //! first and last matches of each file stay longest, and all that the question names. Linear.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
-use super::matches::{GROUP_SEPARATOR, Parsed};
+use super::matches::{GROUP_SEPARATOR, Line, Parsed};
 use crate::options::{Level, Options};
 use crate::score::Query;
 
@@ -15,6 +16,10 @@ const BYTES_PER_TOKEN: usize = 4;
 const MIN_TOKENS: usize = 400;
 /// What a mark with its newline costs, in tokens.
 const MARK_TOKENS: usize = 14;
+/// A run of lines gives way to a mark only if it costs this many times as much.
+const MARK_WORTH: usize = 2;
+/// What a number and a text that stood before cost, in tokens.
+const REPEATED_TOKENS: usize = 4;
 /// A literal that hits more matches than this, and more than a tenth, selects nothing.
 const MAX_HITS: usize = 3;
 /// Share kept once the question names something: what it names, and most of the rest.
@@ -42,7 +47,8 @@ pub struct Choice {
 }
 
 impl Choice {
-    fn all(parsed: &Parsed<'_>) -> Self {
+    /// Everything stays.
+    pub fn all(parsed: &Parsed<'_>) -> Self {
         Choice { keep: vec![true; parsed.lines.len()], named: vec![true; parsed.paths.len()] }
     }
 }
@@ -72,10 +78,17 @@ pub fn choose(
     for (i, line) in parsed.lines.iter().enumerate() {
         choice.keep[i] = hits[i] || line.hit.is_none() || line.raw.len() <= LONG_BYTES;
     }
+    // A file's first match stays, unless the caller set a ratio or nobody would read so many files.
+    let is_strict = options.target_ratio.is_some() || !is_gated;
+    let limits = Limits {
+        budget,
+        min_ranks: if is_strict { 0 } else { 1 },
+        small_run: if is_strict { MARK_TOKENS } else { MARK_TOKENS * MARK_WORTH },
+    };
     if units.total > budget {
-        cut(&mut choice, parsed, &units, &hits, budget);
+        cut(&mut choice, parsed, &units, &hits, &limits);
     }
-    restore_small_runs(&mut choice, parsed, &units);
+    restore_small_runs(&mut choice, parsed, &units, limits.small_run);
     choice
 }
 
@@ -98,12 +111,15 @@ struct Units {
 }
 
 impl Units {
-    fn new(parsed: &Parsed<'_>) -> Self {
-        let cost: Vec<usize> = parsed
-            .lines
-            .iter()
-            .map(|line| line.hit.map_or(line.raw.len(), |m| m.text.len()) / BYTES_PER_TOKEN + 3)
-            .collect();
+    fn new<'t>(parsed: &Parsed<'t>) -> Self {
+        let mut seen: HashSet<&str> = HashSet::with_capacity(parsed.lines.len());
+        let cost_of = |line: &Line<'t>| match line.hit {
+            // A text that was there before is joined or named, see `group`.
+            Some(hit) if !seen.insert(hit.text) => REPEATED_TOKENS,
+            Some(hit) => hit.text.len() / BYTES_PER_TOKEN + REPEATED_TOKENS,
+            None => line.raw.len() / BYTES_PER_TOKEN + 1,
+        };
+        let cost: Vec<usize> = parsed.lines.iter().map(cost_of).collect();
         let paths: usize = parsed.paths.iter().map(|path| path.len() / BYTES_PER_TOKEN + 1).sum();
         let total = paths + cost.iter().sum::<usize>();
         Units { rank: ranks(parsed), cost, total }
@@ -190,50 +206,69 @@ fn below_heading(parsed: &Parsed<'_>, line: usize) -> std::ops::Range<usize> {
     line + 1..line + 1 + count
 }
 
-/// Keeps as many ranks as fit; if not even one does, as many whole files as fit.
-fn cut(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, hits: &[bool], budget: usize) {
+/// What a cut has to keep to.
+struct Limits {
+    /// Tokens of the result.
+    budget: usize,
+    /// Ranks kept in any case.
+    min_ranks: usize,
+    /// A run of no more tokens stays, a mark would not pay.
+    small_run: usize,
+}
+
+/// Keeps as many ranks as fit; if not even the files' names do, as many whole files as fit.
+fn cut(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, hits: &[bool], limits: &Limits) {
     let lines = &parsed.lines;
-    let max_rank = units.rank.iter().copied().max().unwrap_or(0);
-    let mut cost_of_rank = vec![0; max_rank + 2];
-    let mut files_until = vec![0; max_rank + 2];
-    let mut deepest = vec![0; parsed.paths.len()];
     let mut fixed: usize = parsed.paths.iter().map(|path| path.len() / BYTES_PER_TOKEN + 1).sum();
+    let mut costs: Vec<Vec<usize>> = vec![Vec::new(); parsed.paths.len()];
     for (i, line) in lines.iter().enumerate() {
         match line.hit {
             Some(hit) if !hits[i] && choice.keep[i] => {
-                cost_of_rank[units.rank[i]] += units.cost[i];
-                deepest[hit.path] = deepest[hit.path].max(units.rank[i]);
+                let ranks = &mut costs[hit.path];
+                ranks.resize(ranks.len().max(units.rank[i] + 1), 0);
+                ranks[units.rank[i]] += units.cost[i];
             }
             _ if choice.keep[i] => fixed += units.cost[i],
             _ => {}
         }
     }
-    for d in deepest {
-        files_until[d] += 1;
-    }
-    // With k ranks kept, every file that goes deeper has a mark.
-    let mut marked = parsed.paths.len();
-    let mut kept = fixed;
-    let mut ranks = 0;
-    while ranks <= max_rank {
-        marked -= files_until[ranks];
-        if kept + cost_of_rank[ranks] + marked * MARK_TOKENS > budget {
-            break;
-        }
-        kept += cost_of_rank[ranks];
-        ranks += 1;
-    }
-    let fits_nothing = ranks == 0 && fixed + parsed.paths.len() * MARK_TOKENS > budget;
-    if fits_nothing {
-        cut_files(choice, parsed, units, hits, budget);
-        return;
-    }
+    let totals = totals(&costs, limits.small_run);
+    let fits = |ranks: &usize| fixed + totals[*ranks] <= limits.budget;
+    let ranks = match (limits.min_ranks..totals.len()).rev().find(fits) {
+        Some(ranks) => ranks,
+        None if limits.min_ranks > 0 => limits.min_ranks,
+        None => return cut_files(choice, parsed, units, hits, limits.budget),
+    };
     for (i, line) in lines.iter().enumerate() {
         if line.hit.is_some() && !hits[i] && units.rank[i] >= ranks {
             choice.keep[i] = false;
         }
     }
     drop_separators(choice, parsed);
+}
+
+/// For each number of ranks kept, what all files cost: the kept ranks of each, and its rest or a mark.
+fn totals(costs: &[Vec<usize>], small_run: usize) -> Vec<usize> {
+    let most = costs.iter().map(Vec::len).max().unwrap_or(0);
+    let mut out = vec![0; most + 1];
+    // Files that are whole from so many ranks on.
+    let mut whole = vec![0; most + 2];
+    for ranks in costs {
+        let all: usize = ranks.iter().sum();
+        let mut kept = 0;
+        for (k, cost) in ranks.iter().enumerate() {
+            let rest = all - kept;
+            out[k] += kept + if rest <= small_run { rest } else { MARK_TOKENS };
+            kept += cost;
+        }
+        whole[ranks.len()] += all;
+    }
+    let mut done = 0;
+    for (total, whole) in out.iter_mut().zip(whole) {
+        done += whole;
+        *total += done;
+    }
+    out
 }
 
 /// Names files from the first on until the budget is used up; files with hits are always named.
@@ -273,8 +308,8 @@ fn drop_separators(choice: &mut Choice, parsed: &Parsed<'_>) {
     }
 }
 
-/// A run that costs less than the mark in its place stays.
-fn restore_small_runs(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units) {
+/// A run that costs little more than the mark in its place stays.
+fn restore_small_runs(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, max_tokens: usize) {
     let path_of = |i: usize| parsed.lines[i].hit.map(|m| m.path);
     let mut i = 0;
     while i < choice.keep.len() {
@@ -289,7 +324,7 @@ fn restore_small_runs(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units) {
             end += 1;
         }
         let is_unnamed = path_of(i).is_some_and(|path| !choice.named[path]);
-        if cost <= MARK_TOKENS && !is_unnamed {
+        if cost <= max_tokens && !is_unnamed {
             choice.keep[i..end].fill(true);
         }
         i = end;

@@ -1,0 +1,1 @@
+"""Headroom inside other libraries: LiteLLM (`litellm_callback`) and ASGI servers (`asgi`)."""

@@ -1,0 +1,209 @@
+"""Compresses the messages of one call for an integration: here, or at a Headroom service. Never raises.
+
+An integration fails open: whatever goes wrong, the call goes out as it came, and the reason (the
+kind of error, never content) is logged once per kind and counted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headroom.compression import CompressConfig, compress, count_tokens
+from headroom.integrations.cloud_client import CloudClient, CloudError
+from headroom.integrations.cloud_reply import check_reply
+from headroom.integrations.ledger import Ledger, Outcome
+from headroom.integrations.settings import Settings
+
+logger = logging.getLogger("headroom.integrations")
+
+# Whatever a caller asks to leave free (tools, answer), compression works for at least this many tokens.
+MIN_LIMIT = 1024
+
+BELOW_MIN = "below min_tokens"
+NOTHING = "nothing to compress"
+NEVER = 1 << 62
+
+
+@dataclass(frozen=True)
+class Done:
+    """New messages (`None`: send what came) and what to count."""
+
+    messages: list[Any] | None
+    outcome: Outcome
+
+
+class Once:
+    """Says each kind of thing once per process, at warning level; again at debug level."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: set[str] = set()
+
+    def warn(self, kind: str, message: str, *args: object) -> None:
+        with self._lock:
+            first = kind not in self._said
+            self._said.add(kind)
+        logger.log(logging.WARNING if first else logging.DEBUG, message, *args)
+
+
+once = Once()
+
+
+class Engine:
+    """Settings, the service if there is one, and the counts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ledger = Ledger()
+        self.cloud = make_cloud(settings)
+
+    def compress(
+        self,
+        messages: Sequence[Any],
+        model: str,
+        window: int | None = None,
+        tools: Any = None,
+        max_tokens: Any = None,
+    ) -> Done:
+        """Compresses messages of one call. Runs in the thread it is called in.
+
+        Args:
+            messages: as `headroom.compress` takes them; objects with `model_dump` are read through it.
+            model: the model's name.
+            window: the model's known context window in tokens, if known.
+            tools: the call's tool definitions; their tokens are taken off the limit.
+            max_tokens: what the call reserves for the answer; taken off the limit as well.
+        """
+        start = time.perf_counter()
+        try:
+            if too_small(messages, self.settings.min_tokens):
+                return Done(None, Outcome("skipped", BELOW_MIN))
+            seen = [as_dict(m) for m in messages]
+            limit = self._limit(model, window, tools, max_tokens)
+            new, before, after = self._compress(seen, model, limit)
+            seconds = time.perf_counter() - start
+            if new is None or after >= before:
+                reason = BELOW_MIN if before < self.settings.min_tokens else NOTHING
+                return Done(None, Outcome("skipped", reason, before, before, seconds))
+            out = [m if v is s else v for m, s, v in zip(messages, seen, new, strict=True)]
+            return Done(out, Outcome("compressed", "", before, after, seconds))
+        except Exception as error:  # noqa: BLE001  # the call must go out whatever happens here
+            kind = type(error).__name__
+            once.warn(f"engine:{kind}", "compression failed (%s); the call goes out as it came", kind)
+            return Done(None, Outcome("failed", kind, seconds=time.perf_counter() - start))
+
+    def _compress(self, messages: list[Any], model: str, limit: int) -> tuple[list[Any] | None, int, int]:
+        if self.cloud is not None:
+            try:
+                return self._at_service(self.cloud, messages, model, limit)
+            except CloudError as error:
+                self.ledger.event("cloud failed: " + error.kind)
+                once.warn(
+                    f"cloud:{error.kind}",
+                    "the Headroom service failed (%s); %s",
+                    error.kind,
+                    "compressing here" if self.settings.on_cloud_error == "local" else "sending the original",
+                )
+                if self.settings.on_cloud_error == "original":
+                    raise
+        result = compress(messages, model=model, model_limit=limit, config=self.settings.config)
+        return result.messages, result.tokens_before, result.tokens_after
+
+    def _at_service(
+        self, cloud: CloudClient, messages: list[Any], model: str, limit: int
+    ) -> tuple[list[Any] | None, int, int]:
+        before = count_messages(messages, model)
+        if before < self.settings.min_tokens:
+            return None, before, before
+
+        def check(reply: Any) -> tuple[list[Any], int]:
+            new, changed = check_reply(messages, reply)
+            return new, count_gain(changed, model)
+
+        request = {"messages": messages, "model": model, "model_limit": limit}
+        new, saved = cloud.compress(request, check)
+        self.ledger.event("cloud ok")
+        return new, before, before - saved
+
+    def _limit(self, model: str, window: int | None, tools: Any, max_tokens: Any) -> int:
+        limit = self.settings.model_limit
+        if window is not None and 0 < window < limit:
+            limit = window
+        if tools:
+            limit -= count_tokens(json.dumps(tools, default=str, ensure_ascii=False), model)
+        if isinstance(max_tokens, int) and max_tokens > 0:
+            limit -= max_tokens
+        return max(limit, min(MIN_LIMIT, self.settings.model_limit))
+
+
+def count_gain(changed: list[tuple[str, str]], model: str) -> int:
+    """Tokens saved by replacing texts; a service's own figures are only claims.
+
+    Raises:
+        CloudError: one of the texts got longer.
+    """
+    saved = 0
+    for old, new in changed:
+        gain = count_tokens(old, model) - count_tokens(new, model)
+        if gain < 0:
+            raise CloudError("reply: a text got longer")
+        saved += gain
+    return saved
+
+
+def make_cloud(settings: Settings) -> CloudClient | None:
+    """The client of the service, or `None`, with a warning where a key cannot be used."""
+    if not settings.api_key:
+        return None
+    if not settings.api_url:
+        once.warn(
+            "cloud:no url",
+            "an API key is set but no URL (api_url or HEADROOM_API_URL): compressing here, nothing is sent",
+        )
+        return None
+    return CloudClient(settings.api_url, settings.api_key, timeout_s=settings.cloud_timeout_s)
+
+
+def as_dict(message: Any) -> Any:
+    """A message as the core reads it: LiteLLM's and OpenAI's own objects as dicts, others as they are."""
+    dump = getattr(message, "model_dump", None)
+    return dump(exclude_none=True) if dump is not None and not isinstance(message, dict) else message
+
+
+def too_small(value: Any, min_tokens: int) -> bool:
+    """True if the strings in `value` certainly have fewer than `min_tokens` tokens.
+
+    A token has at least one byte, so the bytes are an upper bound. Stops as soon as they suffice.
+    """
+    left = min_tokens
+    for text in strings(value):
+        left -= len(text) if text.isascii() else 4 * len(text)
+        if left <= 0:
+            return False
+    return min_tokens > 0
+
+
+def strings(value: Any) -> Any:
+    """Every string value in nested lists and dicts, in order, without recursion."""
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, dict):
+            stack.extend(reversed(list(node.values())))
+        elif isinstance(node, (list, tuple)):
+            stack.extend(reversed(node))
+        elif hasattr(node, "model_dump"):
+            stack.append(as_dict(node))
+
+
+def count_messages(messages: Sequence[Any], model: str) -> int:
+    """Tokens of all messages, counted as `compress` counts them, without compressing anything."""
+    return compress(messages, model=model, config=CompressConfig(min_tokens=NEVER)).tokens_before

@@ -1,0 +1,155 @@
+"""Settings of the integrations: arguments, `HEADROOM_*` variables and LiteLLM's YAML, one table.
+
+An argument wins over the YAML, the YAML over the environment, the environment over the default.
+Only `Settings.from_env` reads the environment (and the cloud key and URL, which have no default).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
+
+from headroom.compression import CompressConfig, Level, make_config
+
+OnCloudError = Literal["local", "original"]
+
+DEFAULT_MIN_TOKENS = 500
+DEFAULT_MODEL_LIMIT = 200_000
+# A compression of 100 KB takes milliseconds here; a service that needs longer than this is no help.
+DEFAULT_CLOUD_TIMEOUT_S = 5.0
+
+CALL_TYPES = (
+    "completion",
+    "acompletion",
+    "responses",
+    "aresponses",
+    "anthropic_messages",
+    "aanthropic_messages",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an integration does.
+
+    Attributes:
+        min_tokens: requests with fewer tokens go out as they came.
+        model_limit: context window in tokens; the model's own window counts where it is smaller.
+        api_key: key of a Headroom service; without a URL it is not used.
+        api_url: the service. There is no default.
+        on_cloud_error: what to do when the service fails: compress here, or send the original.
+        cloud_timeout_s: longest time one request to the service may take.
+        call_types: which of LiteLLM's calls are compressed.
+        config: level, target_ratio and query of the compression.
+    """
+
+    min_tokens: int = DEFAULT_MIN_TOKENS
+    model_limit: int = DEFAULT_MODEL_LIMIT
+    api_key: str | None = field(default=None, repr=False)
+    api_url: str | None = None
+    on_cloud_error: OnCloudError = "local"
+    cloud_timeout_s: float = DEFAULT_CLOUD_TIMEOUT_S
+    call_types: frozenset[str] = frozenset(CALL_TYPES)
+    config: CompressConfig = field(default_factory=CompressConfig)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.min_tokens, int) or self.min_tokens < 0:
+            raise ValueError(f"min_tokens must be a whole number, 0 or more, not {self.min_tokens!r}")
+        if not isinstance(self.model_limit, int) or self.model_limit < 1:
+            raise ValueError(f"model_limit must be a whole number of tokens above 0, not {self.model_limit!r}")
+        if self.on_cloud_error not in ("local", "original"):
+            raise ValueError(f'on_cloud_error must be "local" or "original", not {self.on_cloud_error!r}')
+        if not self.cloud_timeout_s > 0:
+            raise ValueError(f"cloud_timeout_s must be above 0, not {self.cloud_timeout_s!r}")
+        if self.config.retrieval:
+            raise ValueError("retrieval needs a store for what is left out; the integrations have none")
+        if unknown := sorted(self.call_types - set(CALL_TYPES)):
+            raise ValueError(f"unknown call type {', '.join(map(repr, unknown))}; allowed: {', '.join(CALL_TYPES)}")
+
+    @classmethod
+    def make(
+        cls,
+        min_tokens: int,
+        model_limit: int,
+        api_key: str | None,
+        api_url: str | None,
+        config: CompressConfig | None,
+        config_fields: Mapping[str, Any],
+        call_types: Iterable[str] | None = None,
+        on_cloud_error: OnCloudError = "local",
+        cloud_timeout_s: float = DEFAULT_CLOUD_TIMEOUT_S,
+    ) -> Settings:
+        """Settings from the arguments of an integration; key and URL may come from the environment."""
+        made = make_config(config, dict(config_fields))
+        if made.min_tokens and min_tokens == DEFAULT_MIN_TOKENS:
+            min_tokens = made.min_tokens
+        if isinstance(call_types, str):
+            call_types = [call_types]
+        return cls(
+            min_tokens=min_tokens,
+            model_limit=model_limit,
+            api_key=api_key or os.environ.get("HEADROOM_API_KEY") or None,
+            api_url=api_url or os.environ.get("HEADROOM_API_URL") or None,
+            on_cloud_error=on_cloud_error,
+            cloud_timeout_s=cloud_timeout_s,
+            call_types=frozenset(CALL_TYPES if call_types is None else call_types),
+            # One thread a request: a server has other requests to serve.
+            config=replace(made, min_tokens=min_tokens, max_threads=made.max_threads or 1),
+        )
+
+
+def arguments_from(environ: Mapping[str, str], yaml: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of an integration that was named, not constructed: YAML over environment.
+
+    Raises:
+        ValueError: a value that cannot be read, with the name of the variable or setting.
+    """
+    given: dict[str, Any] = {}
+    for name, read in _READERS.items():
+        variable = "HEADROOM_" + name.upper()
+        if value := environ.get(variable):
+            given[name] = _read(read, value, variable)
+    if unknown := sorted(set(yaml) - set(_READERS)):
+        raise ValueError(
+            f"unknown setting {', '.join(map(repr, unknown))} for headroom; allowed: {', '.join(_READERS)}"
+        )
+    for name, value in yaml.items():
+        if value is not None:
+            given[name] = _read(_READERS[name], value, name)
+    return given
+
+
+def _read(read: Any, value: Any, name: str) -> Any:
+    try:
+        return read(value)
+    except (TypeError, ValueError) as error:
+        # The value of a key must not get into a message, so no value does.
+        raise ValueError(f"{name} cannot be read: expected {getattr(read, '__name__', 'a value')}") from error
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    return tuple(str(p).strip() for p in parts if str(p).strip())
+
+
+def _level(value: Any) -> Level:
+    return cast(Level, str(value))
+
+
+def _on_error(value: Any) -> OnCloudError:
+    return cast(OnCloudError, str(value))
+
+
+_READERS: dict[str, Any] = {
+    "min_tokens": int,
+    "model_limit": int,
+    "level": _level,
+    "target_ratio": float,
+    "call_types": _names,
+    "api_key": str,
+    "api_url": str,
+    "on_cloud_error": _on_error,
+    "cloud_timeout_s": float,
+}

@@ -1,0 +1,132 @@
+"""The examples, run as they stand, against the recording server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import payloads
+import pytest
+from processes import ROOT, START_TIMEOUT_S, environment, free_port, serve
+from recorder import Recorder, Reply, Request
+
+pytest.importorskip("litellm")
+
+EXAMPLES = ROOT / "examples"
+
+
+def providers_at(url: str) -> dict[str, str]:
+    return {
+        "OPENAI_API_KEY": "k",
+        "OPENAI_API_BASE": url + "/v1",
+        "OPENAI_BASE_URL": url + "/v1",
+        "ANTHROPIC_API_KEY": "k",
+        "ANTHROPIC_API_BASE": url,
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "k",
+        "AWS_REGION_NAME": "us-east-1",
+        "AWS_BEDROCK_RUNTIME_ENDPOINT": url,
+    }
+
+
+def run(name: str, recorder: Recorder, **more: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name)],
+        env=environment({**providers_at(recorder.url), **more}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_quick_start(recorder: Recorder) -> None:
+    out = run("litellm/quickstart.py", recorder)
+    assert "Three errors" in out
+    assert [len(r.body) < 40_000 for r in recorder.posts()] == [True]
+
+
+def test_full(recorder: Recorder) -> None:
+    out = run("litellm/full.py", recorder)
+    assert len(recorder.posts()) == 3
+    assert all(len(r.body) < 45_000 for r in recorder.posts())
+    assert "'compressed': 3" in out
+
+
+def test_direct_compress(recorder: Recorder) -> None:
+    assert "removed" in run("litellm/direct_compress.py", recorder)
+    assert len(recorder.posts()) == 1
+
+
+def test_provider_routing(recorder: Recorder) -> None:
+    out = run("litellm/providers.py", recorder)
+    assert len(recorder.posts()) == 4
+    assert all(int(line.split()[-3]) > 1000 for line in out.splitlines() if line.endswith("tokens saved"))
+    assert all(len(r.body) < 40_000 for r in recorder.posts())
+
+
+def test_cloud(recorder: Recorder) -> None:
+    def service(request: Request) -> Reply | None:
+        if request.path != "/v1/saas/compress":
+            return None
+        rows = request.json()["messages"]
+        rows[0]["content"] = "Which worker handled request 555? worker-2"
+        return Reply(chunks=[json.dumps({"messages": rows}).encode()])
+
+    recorder.handler = service
+    out = run("litellm/cloud.py", recorder, HEADROOM_API_KEY="hdr_x", HEADROOM_API_URL=recorder.url)
+    assert "'cloud ok': 1" in out
+    assert "worker-2" in recorder.posts()[1].json()["messages"][0]["content"]
+
+
+def test_the_gateway(recorder: Recorder, tmp_path: Path) -> None:
+    pytest.importorskip("fastapi")
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "app:app",
+        "--port",
+        str(port),
+        "--app-dir",
+        str(EXAMPLES / "asgi"),
+    ]
+    with serve(command, port, tmp_path / "log", "/health", providers_at(recorder.url)) as server:
+        body = {"model": "gpt-4o", "messages": payloads.chat()}
+        answer = httpx.post(server.url + "/v1/chat/completions", json=body, timeout=START_TIMEOUT_S)
+    assert answer.json()["choices"][0]["message"]["content"].startswith("Three errors")
+    assert answer.headers["x-headroom-compressed"] == "true"
+    assert len(recorder.posts()[0].body) < 45_000
+
+
+def test_the_litellm_proxy_behind_the_middleware(recorder: Recorder, tmp_path: Path) -> None:
+    pytest.importorskip("litellm.proxy.proxy_server", exc_type=ImportError)
+    (tmp_path / "proxy.yaml").write_text((EXAMPLES / "litellm" / "proxy.yaml").read_text().split("litellm_settings")[0])
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "litellm_proxy:app", "--port", str(port)]
+    command += ["--app-dir", str(EXAMPLES / "asgi")]
+    env = {**providers_at(recorder.url), "CONFIG_FILE_PATH": str(tmp_path / "proxy.yaml")}
+    with serve(command, port, tmp_path / "log", "/health/liveliness", env) as server:
+        body = {"model": "gpt-4o", "messages": payloads.chat()}
+        answer = httpx.post(
+            server.url + "/v1/chat/completions",
+            json=body,
+            timeout=60,
+            headers={"authorization": "Bearer sk-1"},
+        )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-headroom-compressed"] == "true"
+    assert len(recorder.posts()[0].body) < 45_000
+
+
+def test_the_proxys_yaml_is_the_documented_one() -> None:
+    text = (EXAMPLES / "litellm" / "proxy.yaml").read_text()
+    assert 'callbacks: ["headroom.integrations.litellm_callback.HeadroomCallback"]' in text
+    assert os.path.exists(EXAMPLES / "litellm" / "headroom_callback.py")
