@@ -197,9 +197,7 @@ def _other_entries() -> list[Entry]:
             ("openai (bridged)", "openai/gpt-4o", openai),
             ("bedrock", PROVIDERS["bedrock invoke"][0], PROVIDERS["bedrock invoke"][1]),
         ):
-            rows.append(
-                ("anthropic_messages" + tail, provider, anthropic, messages_call(model, extra, stream))
-            )
+            rows.append(("anthropic_messages" + tail, provider, anthropic, messages_call(model, extra, stream)))
     return [Entry(*row) for row in rows]
 
 
@@ -280,9 +278,7 @@ def measure(entry: Entry, recorder: Recorder, callback: Any) -> Measured:
     mine = entry.messages()
     before = copy.deepcopy(mine)
     result = drain(entry.call(recorder.url, mine))
-    return Measured(
-        original, _body(recorder), plain, result, callback.total_tokens_saved - saved, mine == before
-    )
+    return Measured(original, _body(recorder), plain, result, callback.total_tokens_saved - saved, mine == before)
 
 
 if __name__ == "__main__":

@@ -61,9 +61,7 @@ def run(version: str) -> tuple[str, str, float, bool]:
     if not list((ROOT / "target" / "wheels").glob("headroom_ai-*.whl")):
         env["PYTHONPATH"] = str(ROOT / "python")
     ask = "from importlib.metadata import version; print(version('litellm'))"
-    installed = subprocess.run(
-        [str(python), "-c", ask], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    installed = subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
     start = time.monotonic()
     tests = [str(Path(__file__).with_name(name)) for name in TESTS]
     command = [str(python), "-m", "pytest", "-v", "-W", "ignore", "-p", "no:cacheprovider", *tests]
@@ -102,10 +100,7 @@ def table(versions: list[str], target: Path) -> None:
         "| entry point | provider | " + " | ".join(names) + " |",
         "|---" * (2 + len(names)) + "|",
     ]
-    rows += [
-        f"| {e} | {p} | " + " | ".join(found.get(n, "–") for n in names) + " |"
-        for (e, p), found in cells.items()
-    ]
+    rows += [f"| {e} | {p} | " + " | ".join(found.get(n, "–") for n in names) + " |" for (e, p), found in cells.items()]
     target.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 

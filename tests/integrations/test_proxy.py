@@ -90,9 +90,7 @@ def proxy(folder: Path, upstream: Recorder) -> Iterator[Server]:
 
 
 def post(proxy: Server, path: str, body: Any, **headers: str) -> httpx.Response:
-    return httpx.post(
-        proxy.url + path, json=body, headers={"authorization": "Bearer sk-1", **headers}, timeout=60
-    )
+    return httpx.post(proxy.url + path, json=body, headers={"authorization": "Bearer sk-1", **headers}, timeout=60)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
