@@ -23,6 +23,7 @@ mod roles;
 mod table;
 mod tape;
 mod text;
+mod variants;
 mod write;
 
 use super::{Context, Kind};
@@ -160,7 +161,11 @@ fn minify(tape: &Tape<'_>) -> String {
 fn words(features: write::Features) -> String {
     let mut words = Vec::new();
     if features.tables {
-        words.push("rows under {columns}");
+        words.push(if features.variants {
+            "rows start with their kind, A{columns}"
+        } else {
+            "rows under {columns}"
+        });
     }
     if features.constants {
         words.push("k=v all rows");
