@@ -217,7 +217,8 @@ impl Ground<'_> {
             let mut after = self.counter.count(&echo.text);
             // What is left of it may still be written shorter (numbered lines, say).
             if let [block] = &*result.blocks
-                && let Some((shorter, tokens)) = text::encode(block.kind, &echo.text, self.counter, self.options)
+                && let Some((shorter, tokens)) =
+                    text::encode(block.kind, &echo.text, self.counter, self.options)
             {
                 (echo.text, after) = (shorter, tokens);
             }

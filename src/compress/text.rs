@@ -217,7 +217,12 @@ impl Job<'_> {
 
 /// `text` re-encoded without loss by the kind of that name, if that decodes exactly and is shorter; and
 /// its tokens. For texts with marks of ours in them, which [`Job::run`] would leave alone.
-pub(super) fn encode(kind: &str, text: &str, counter: &Counter, options: &Options) -> Option<(String, usize)> {
+pub(super) fn encode(
+    kind: &str,
+    text: &str,
+    counter: &Counter,
+    options: &Options,
+) -> Option<(String, usize)> {
     let kind = kinds::ALL.iter().find(|k| k.name() == kind)?;
     let options = Options { level: Level::Lossless, ..options.clone() };
     let query = Query::default();

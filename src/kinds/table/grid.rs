@@ -210,7 +210,9 @@ fn is_permissions(line: &str) -> bool {
 /// Whether a field of a first line is a column's name.
 fn is_name(field: &str) -> bool {
     let field = field.trim().trim_matches('"');
-    field.len() <= MAX_NAME_BYTES && field.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '#') && !field.contains("://")
+    field.len() <= MAX_NAME_BYTES
+        && field.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '#')
+        && !field.contains("://")
 }
 
 /// A head of at least three words in capitals (`NAME   READY   STATUS`, `USER  PID %CPU`) above lines
@@ -218,7 +220,10 @@ fn is_name(field: &str) -> bool {
 fn is_capital_head(head: &str, rows: &[&str]) -> bool {
     let allowed = |c: u8| c.is_ascii_uppercase() || c.is_ascii_digit() || b" -_()/%+#:".contains(&c);
     let words = head.split_whitespace().count();
-    if words < 3 || !head.bytes().all(allowed) || !head.starts_with(|c: char| c.is_ascii_uppercase() || c == ' ') {
+    if words < 3
+        || !head.bytes().all(allowed)
+        || !head.starts_with(|c: char| c.is_ascii_uppercase() || c == ' ')
+    {
         return false;
     }
     // Names of two words have two spaces or more around them (`CONTAINER ID   IMAGE`).
@@ -236,7 +241,8 @@ fn is_above_numbers(head: &str, rows: &[&str]) -> bool {
     let fits = |row: &&str| {
         let words = row.split_whitespace();
         // A name of two words (`Mounted on`) has one word below it.
-        let (n, numbers) = words.fold((0, 0), |(n, numbers), word| (n + 1, numbers + usize::from(is_number(word))));
+        let (n, numbers) =
+            words.fold((0, 0), |(n, numbers), word| (n + 1, numbers + usize::from(is_number(word))));
         (n == names.len() || n + 1 == names.len()) && numbers >= 2
     };
     share(rows, |row| fits(&row)) >= MIN_FITTING_PERCENT
@@ -244,7 +250,9 @@ fn is_above_numbers(head: &str, rows: &[&str]) -> bool {
 
 fn is_number(word: &str) -> bool {
     let digits = word.trim_end_matches(['%', 'K', 'M', 'G', 'T', 'B', 'i', 'k', 's', 'm', 'h', 'd']);
-    !digits.is_empty() && digits.starts_with(|c: char| c.is_ascii_digit() || c == '-') && digits[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    !digits.is_empty()
+        && digits.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+        && digits[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
 /// Percent of the lines for which `fits` holds.
