@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml pyproject.toml $(wildcard build.rs)
 
-.PHONY: help demo test test-rust test-python lint format bench build wheel clean
+.PHONY: help demo test test-rust test-python test-matrix lint format bench bench-quick bench-stages quality build wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -28,6 +28,9 @@ test-rust: ## tests of the core (needs no Python)
 test-python: build ## tests of the package, against the built wheel
 	$(BIN)/python -m pytest
 
+test-matrix: build ## the LiteLLM wire tests on the oldest, a middle and the newest version
+	$(BIN)/python tests/integrations/matrix.py
+
 lint: build ## formats, clippy, ruff, mypy, and the stub against the module
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
@@ -42,8 +45,17 @@ format: build ## formats all code
 	$(BIN)/ruff format python tests examples benches
 	$(BIN)/ruff check --fix python tests examples benches
 
-bench: build ## measures and writes a dated result file under benches/results
+bench: build $(VENV)/.bench-tools ## measures and writes a dated result file under benches/results (10 min)
 	$(BIN)/python benches/run.py
+
+bench-quick: build $(VENV)/.bench-tools ## the same without peers and large texts, into .cache (1 min)
+	$(BIN)/python benches/run.py --quick
+
+bench-stages: ## criterion benchmarks of the core's stages
+	cargo bench --bench stages
+
+quality: build $(VENV)/.bench-tools ## savings and facts kept beside peers: docs/quality.md (CASES=folder)
+	$(BIN)/python benches/quality.py $(CASES)
 
 wheel: $(WHEELS)/.built ## builds the wheel (release profile)
 
@@ -52,6 +64,10 @@ build: $(VENV)/.installed ## builds the wheel and installs it into .venv
 $(VENV)/.tools: requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.bench-tools: $(VENV)/.tools benches/requirements.txt
+	$(BIN)/python -m pip install --quiet -r benches/requirements.txt
 	@touch $@
 
 $(WHEELS)/.built: $(VENV)/.tools $(SOURCES)

@@ -1,6 +1,8 @@
-"""A conversation of 60 turns and 800 KB, as an agent has it: tool calls and their outputs, all kinds in turn."""
+"""A conversation of 60 turns and 800 KB, as an agent has it: tool calls and outputs of all kinds in turn."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import inputs
 

@@ -66,7 +66,7 @@ def near_duplicate_records(size: int) -> str:
 
 
 def regex_traps(size: int) -> str:
-    """What makes backtracking matchers slow: long runs that nearly match, spaces before nothing, open quotes."""
+    """What makes backtracking matchers slow: long runs that nearly match, blanks, open quotes."""
     unit = (
         "a" * 400 + "!\n" + " " * 400 + "x\n" + "1." * 200 + "\n" + '"' + "\\" * 401 + "\n"
         + "/".join("p" * 3 for _ in range(100)) + "\n" + "<" * 300 + "\n" + "at " * 100 + "(:::\n"

@@ -9,7 +9,8 @@
 
 Where the source is larger than what is asked for, the text is its beginning, cut at a line. Where it is
 smaller, it is grown by laps: a lap repeats the source with its times moved on, its other numbers and hex
-digests drawn anew, and one word of five letters or more in eight replaced by another word of the source. Plain
+digests drawn anew, and one word of five letters or more in eight replaced by another word of the source.
+Plain
 repetition would be no test: templates, back-references and the memo would see through it. Everything is
 drawn from a seed, so that two runs on one machine measure the same bytes.
 """

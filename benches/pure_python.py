@@ -1,4 +1,5 @@
-"""What `compress()` does to a log, in plain Python: the same idea of selection, without the framework around it.
+"""What `compress()` does to a log, in plain Python: the same idea of selection, without the framework
+around it.
 
 Not as careful as the core (no tracebacks, no kinds of failure, no budget); it shows what the choice of the
 language costs. Templates by masking, one line of each, all severe lines, both ends, the lines that share

@@ -62,10 +62,10 @@ def page(result: dict[str, Any]) -> str:
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     parts = [
         f"# Speed, {result['date']}",
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}; load before the "
-        f"run {machine['load_before'][0]}. {named}.",
-        "Medians, measured in turns in one run. Single-threaded work is compared by CPU time, so that other work of "
-        'the machine counts little; "cold" means that nothing is remembered from an earlier call.',
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}; "
+        f"load before the run {machine['load_before'][0]}. {named}.",
+        "Medians, measured in turns in one run. Single-threaded work is compared by CPU time, so that "
+        'other work of the machine counts little; "cold" means that nothing is remembered from an earlier call.',
     ]
     if held := result.get("bounds"):
         missed = [b for b in held if not b["holds"]]
@@ -182,8 +182,8 @@ def _peers(rows: list[dict[str, Any]]) -> str:
             )
         )
     return (
-        "## Beside peers, cold\n\nTexts that neither side has seen, in turns; the smaller of a peer's wall and CPU time. "
-        "litellm.compression is told to halve the tokens.\n\n"
+        "## Beside peers, cold\n\nTexts that neither side has seen, in turns; the smaller of a peer's wall "
+        "and CPU time. litellm.compression is told to halve the tokens.\n\n"
         + table(("peer", "text", "its ms", "ours, ms", "ours is faster", "it saves"), out)
     )
 
@@ -191,8 +191,9 @@ def _peers(rows: list[dict[str, Any]]) -> str:
 def _conversation(talk: dict[str, Any]) -> str:
     times = talk["times"]
     return (
-        f"## A conversation\n\n{talk['turns']} turns, {talk['bytes'] / 1000:.0f} KB of tool outputs, every turn sends all "
-        f"so far ({talk['bytes_sent'] / 1e6:.1f} MB in all): {_ms(times['all_turns']['cpu_ms'])} ms for all turns, "
+        f"## A conversation\n\n{talk['turns']} turns, {talk['bytes'] / 1000:.0f} KB of tool outputs, "
+        f"every turn sends all so far ({talk['bytes_sent'] / 1e6:.1f} MB in all): "
+        f"{_ms(times['all_turns']['cpu_ms'])} ms for all turns, "
         f"{_ms(times['last_cold']['cpu_ms'])} ms for the last request once, cold: {talk['ratio']}x. Saved "
         f"{_percent(talk['saved'])}. Every turn's output begins with that of the turn before: "
         f"{'yes' if talk['correct']['prefix_stable'] else 'NO'}."
@@ -221,8 +222,8 @@ def _growth(rows: list[dict[str, Any]], memory: dict[str, dict[str, Any]]) -> st
         "outcome",
     )
     return (
-        "## Growth and memory\n\nOne thread, cold. Memory is above the loaded library and includes the input itself.\n\n"
-        + table(heads, out)
+        "## Growth and memory\n\nOne thread, cold. Memory is above the loaded library "
+        "and includes the input itself.\n\n" + table(heads, out)
     )
 
 

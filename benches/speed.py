@@ -1,6 +1,7 @@
 """The measurements of `make bench`, one function each. All return plain data for the result file.
 
-The bounds they are held against stand in `run.py`. A text is compressed *cold* when the process's memo of texts
+The bounds they are held against stand in `run.py`. A text is compressed *cold* when the process's memo of
+texts
 and of their counts is empty, *warm* when the same request was made before.
 """
 
@@ -82,7 +83,7 @@ def one_text(kind: str, size: int, rounds: int | None = None) -> dict[str, Any]:
 
 
 def _checked(messages: list[dict[str, Any]], tokens: Callable[[str], int]) -> dict[str, Any]:
-    """Correctness beside time: counts against tiktoken's, idempotence, and whether every byte is accounted for."""
+    """Correctness beside time: counts against tiktoken's, idempotence, omissions that stood there."""
     result = compress(messages)
     before, after = messages[-1]["content"], result.messages[-1]["content"]
     decision = result.decisions[-1]
@@ -310,16 +311,18 @@ def importing(rounds: int = 15) -> dict[str, Any]:
     middle = {
         name: [statistics.median(s[i] for s in taken) for i in range(3)] for name, taken in seen.items()
     }
+    bare, loaded, used = (middle[name] for name in ("bare", "import", "first_call"))
+
+    def ms(row: list[float], above: list[float]) -> dict[str, float]:
+        return {name: round(1e3 * (row[i] - above[i]), 2) for i, name in enumerate(("wall", "cpu"))}
+
     return {
         "rounds": rounds,
-        "import_ms": {
-            "wall": round(1e3 * (middle["import"][0] - middle["bare"][0]), 2),
-            "cpu": round(1e3 * (middle["import"][1] - middle["bare"][1]), 2),
-        },
-        "import_and_first_call_ms": {"wall": round(1e3 * middle["first_call"][0], 2), "cpu": round(1e3 * middle["first_call"][1], 2)},
-        "import_rss_mb": round((middle["import"][2] - middle["bare"][2]) / inputs.MB, 2),
-        "first_call_rss_mb": round((middle["first_call"][2] - middle["bare"][2]) / inputs.MB, 2),
-    }  # fmt: skip
+        "import_ms": ms(loaded, bare),
+        "import_and_first_call_ms": ms(used, bare),
+        "import_rss_mb": round((loaded[2] - bare[2]) / inputs.MB, 2),
+        "first_call_rss_mb": round((used[2] - bare[2]) / inputs.MB, 2),
+    }
 
 
 def installed() -> dict[str, Any]:

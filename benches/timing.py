@@ -48,7 +48,7 @@ def in_turns(
     before: Mapping[str, Action] | None = None,
     max_seconds: float = math.inf,
 ) -> dict[str, Times]:
-    """Each action once per round, after its `before` (not timed); at least one round, then while time is left."""
+    """Each action once per round, after its `before` (not timed), while time is left; at least one round."""
     samples: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
     began = time.perf_counter()
     was_enabled = gc.isenabled()

@@ -2,15 +2,16 @@
 //! second sight of a text costs a hash and a copy.
 //!
 //! Invariants: a hit gives exactly what computing again would give, since the key covers everything
-//! that the value depends on; keys are 128 bits of SipHash keyed at random per process, so input
-//! cannot be made to collide; no lock is held while anything is computed. Memory is bounded by
+//! that the value depends on; keys are 128 bits, keyed at random per process, so input cannot be made
+//! to collide (`digest`); no lock is held while anything is computed. Memory is bounded by
 //! [`MAX_BYTES`]: each shard has a young and an old generation, a hit moves to the young one, and when
 //! the young one is full the old one goes. All operations are O(1).
 
+mod digest;
+
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Upper bound on what a memo holds, in bytes of values (about 64 long conversations).
 pub const MAX_BYTES: usize = 64 << 20;
@@ -19,9 +20,7 @@ const SHARDS: usize = 16;
 /// What an entry costs besides its value, in bytes.
 const ENTRY_BYTES: usize = 96;
 
-/// A 128-bit key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key(u64, u64);
+pub use digest::{Key, key};
 
 /// Counters of a memo since the process began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,13 +48,6 @@ struct Shard<V> {
     old: HashMap<Key, (Arc<V>, usize)>,
     young_bytes: usize,
     old_bytes: usize,
-}
-
-/// Hashes `parts` into a key. Parts are told apart: ("ab", "c") is not ("a", "bc").
-pub fn key(parts: &[&[u8]]) -> Key {
-    static STATES: OnceLock<(RandomState, RandomState)> = OnceLock::new();
-    let (a, b) = STATES.get_or_init(|| (RandomState::new(), RandomState::new()));
-    Key(a.hash_one(parts), b.hash_one(parts))
 }
 
 impl<V> Memo<V> {
@@ -122,7 +114,7 @@ impl<V> Memo<V> {
     }
 
     fn with<R>(&self, key: Key, f: impl FnOnce(&mut Shard<V>, usize) -> R) -> R {
-        let shard = &self.shards[key.0 as usize % SHARDS];
+        let shard = &self.shards[key.low() as usize % SHARDS];
         f(&mut shard.lock().unwrap_or_else(PoisonError::into_inner), self.max_shard_bytes / 2)
     }
 }
@@ -144,12 +136,6 @@ impl<V> Shard<V> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parts_are_told_apart() {
-        assert_ne!(key(&[b"ab", b"c"]), key(&[b"a", b"bc"]));
-        assert_eq!(key(&[b"ab", b"c"]), key(&[b"ab", b"c"]));
-    }
 
     #[test]
     fn memory_stays_bounded_and_recent_values_stay() {

@@ -7,6 +7,7 @@
 //! conversation grows by that much. In between only the newest texts, which no provider has cached
 //! yet, are squeezed. Instructions and the model's own words stay. Cost: one linear pass per rewrite.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -80,8 +81,12 @@ impl Ground<'_> {
     ) -> Settled {
         let tight =
             Options { level: Level::Aggressive, target_ratio: Some(SQUEEZED_RATIO), ..self.options.clone() };
-        let may_squeeze =
-            self.options.may_omit() && !self.jobs.iter().any(|job| self.text(*job).contains(LEFT_OUT));
+        // Looked for only where it matters: it reads every text.
+        let left_out = OnceCell::new();
+        let may_squeeze = || {
+            self.options.may_omit()
+                && !*left_out.get_or_init(|| self.jobs.iter().any(|job| self.text(*job).contains(LEFT_OUT)))
+        };
         let mut squeezed: HashMap<(usize, Stage), Arc<Done>> = HashMap::new();
         let mut form = |job: usize, stage: Stage| -> Arc<Done> {
             match stage {
@@ -99,7 +104,7 @@ impl Ground<'_> {
         let mut epochs =
             Epochs { stages: vec![Stage::None; self.jobs.len()], rewritten_at: None, rewrites: 0 };
         loop {
-            let (results, over_limit, again) = self.replay(&mut epochs, may_squeeze, &mut form);
+            let (results, over_limit, again) = self.replay(&mut epochs, &may_squeeze, &mut form);
             if !again {
                 return Settled { results, over_limit, rewrites: epochs.rewrites };
             }
@@ -114,7 +119,7 @@ impl Ground<'_> {
     fn replay(
         &self,
         epochs: &mut Epochs,
-        may_squeeze: bool,
+        may_squeeze: &impl Fn() -> bool,
         form: &mut impl FnMut(usize, Stage) -> Arc<Done>,
     ) -> (Vec<Arc<Done>>, usize, bool) {
         let limit = self.options.model_limit;
@@ -132,7 +137,7 @@ impl Ground<'_> {
                 after -= done.saved.min(after);
                 results.push(done);
             }
-            if after > limit && may_squeeze && self.squeeze(epochs, &results, first_job, after, form) {
+            if after > limit && may_squeeze() && self.squeeze(epochs, &results, first_job, after, form) {
                 return (results, 0, true);
             }
             over = after.saturating_sub(limit);
@@ -207,14 +212,14 @@ impl Ground<'_> {
         }
         // JSON has no lines of its own: how it is broken into lines is white space, and goes.
         let by_line = !result.blocks.iter().any(|b| b.kind == "json");
-        let visible = result.new.as_ref().map_or(text.text, |(new, _)| new.as_str());
-        let is_ours = result.new.is_none() && mark::is_marked(text.text);
-        let found = (!is_ours && epochs.stages[job] == Stage::None)
-            .then(|| echoes.whole(text.text, visible).or_else(|| echoes.lines(text.text).filter(|_| by_line)))
-            .flatten();
-        if let Some(mut echo) = found {
+        let is_ours = result.why == text::ALREADY;
+        let find = || {
+            let whole = echoes.whole(text.text, &result);
+            whole.or_else(|| by_line.then(|| echoes.lines(text.text, &result.source_print(text.text)))?)
+        };
+        if let Some(mut echo) = (!is_ours && epochs.stages[job] == Stage::None).then(find).flatten() {
             let before = text::count(self.counter, text.text);
-            let mut after = self.counter.count(&echo.text);
+            let mut after = text::count(self.counter, &echo.text);
             // What is left of it may still be written shorter (numbered lines, say).
             if let [block] = &*result.blocks
                 && let Some((shorter, tokens)) =
@@ -233,11 +238,7 @@ impl Ground<'_> {
                 });
             }
         }
-        let visible = match &result.new {
-            Some((new, _)) => new.clone().into(),
-            None => text.text.into(),
-        };
-        echoes.push(visible, by_line);
+        echoes.push(text.text, result.clone(), by_line);
         result
     }
 

@@ -7,6 +7,7 @@ mod echo;
 mod limit;
 mod parallel;
 mod pointer;
+mod print;
 mod text;
 mod turns;
 
@@ -18,7 +19,7 @@ use crate::request::value::StringId;
 use crate::request::{Request, Step};
 use crate::tokens::Counter;
 
-use text::{Job, MIN_TEXT_BYTES};
+use text::{Counted, Job, MIN_TEXT_BYTES};
 
 pub use text::{Block, clear_memo, memo_stats};
 
@@ -102,12 +103,14 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
     options.validate()?;
     let counter = Counter::for_model(model);
     let messages = read::read(request);
-    let counts = parallel::map(
+    let (counts, counted): (Vec<usize>, Vec<Vec<Counted>>) = parallel::map(
         &messages,
         options.max_threads,
         |m| weight(request, m),
         |_, m| count_message(request, m, &counter),
-    );
+    )
+    .into_iter()
+    .unzip();
     let seen = turns::tokens_to_turn_end(&messages, &counts);
     let questions = turns::Questions::new(&messages, options);
 
@@ -120,23 +123,25 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         );
     }
     let size = |(i, t): &(usize, usize)| messages[*i].texts[*t].text.len();
-    let results = parallel::map(&jobs, options.max_threads, size, |_, (i, t)| {
-        let text = &messages[*i].texts[*t];
-        let question = questions.question(&messages, *i, text.source);
-        let (call, source) = (text.call.as_ref(), text.source);
-        let job = Job { text: text.text, source, call, question: &question, options, counter: &counter };
-        job.run(|| questions.segments(*i, *t, text))
-    });
+    let run = |(i, t): (usize, usize), options: &Options| {
+        let text = &messages[i].texts[t];
+        let question = questions.question(&messages, i, text.source);
+        let job = Job {
+            text: text.text,
+            counted: counted[i][t],
+            source: text.source,
+            call: text.call.as_ref(),
+            question: &question,
+            options,
+            counter: &counter,
+        };
+        job.run(|| questions.segments(i, t, text))
+    };
+    let results = parallel::map(&jobs, options.max_threads, size, |_, job| run(*job, options));
 
     let ground =
         limit::Ground { messages: &messages, counts: &counts, jobs: &jobs, options, counter: &counter };
-    let settled = ground.settle(results, |(i, t), options| {
-        let text = &messages[i].texts[t];
-        let question = questions.question(&messages, i, text.source);
-        let (call, source) = (text.call.as_ref(), text.source);
-        let job = Job { text: text.text, source, call, question: &question, options, counter: &counter };
-        job.run(|| questions.segments(i, t, text))
-    });
+    let settled = ground.settle(results, run);
     let results = settled.results;
 
     let mut out =
@@ -189,9 +194,11 @@ fn weight(request: &Request<'_>, message: &Message<'_>) -> usize {
     texts + others + message.flattened.iter().map(String::len).sum::<usize>()
 }
 
-fn count_message(request: &Request<'_>, message: &Message<'_>, counter: &Counter) -> usize {
-    let texts = message.texts.iter().map(|t| t.text);
+/// Tokens of a message, and its texts' own.
+fn count_message(request: &Request<'_>, message: &Message<'_>, counter: &Counter) -> (usize, Vec<Counted>) {
+    let texts: Vec<Counted> = message.texts.iter().map(|t| Counted::new(counter, t.text)).collect();
     let others = message.other.iter().map(|id| request.str(*id));
     let flattened = message.flattened.iter().map(String::as_str);
-    texts.chain(others).chain(flattened).map(|s| text::count(counter, s)).sum()
+    let rest: usize = others.chain(flattened).map(|s| text::count(counter, s)).sum();
+    (texts.iter().map(|t| t.tokens).sum::<usize>() + rest, texts)
 }

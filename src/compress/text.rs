@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
+use super::print::{Held, MEMORY_PER_PRINT, Print};
 use crate::blocks::Segment;
 use crate::kinds::{self, Context, Source};
 use crate::mark::{self, Omission, Rendered};
@@ -13,6 +14,8 @@ use crate::request::ToolCall;
 use crate::score::Query;
 use crate::tokens::Counter;
 
+/// Why a text with marks of ours in it stays as it is.
+pub(super) const ALREADY: &str = "already compressed";
 /// Shorter texts are not worth a mark, in bytes.
 pub(super) const MIN_TEXT_BYTES: usize = 200;
 
@@ -31,6 +34,36 @@ pub(super) struct Done {
     pub(super) saved: usize,
     /// Why it stays as it was, if it does.
     pub(super) why: &'static str,
+    /// The print of the text, if it was asked for.
+    pub(super) source_print: OnceLock<Print>,
+    /// The print of the new text, if it was asked for.
+    pub(super) new_print: OnceLock<Print>,
+}
+
+impl Done {
+    /// What the text has become.
+    pub(super) fn visible<'t>(&'t self, source: &'t str) -> &'t str {
+        self.new.as_ref().map_or(source, |(new, _)| new)
+    }
+
+    /// The print of the text itself.
+    pub(super) fn source_print(&self, source: &str) -> Held<'_> {
+        Held::new(&self.source_print, source)
+    }
+
+    /// The print of what the text has become.
+    pub(super) fn visible_print(&self, source: &str) -> Held<'_> {
+        match &self.new {
+            Some((new, _)) => Held::new(&self.new_print, new),
+            None => self.source_print(source),
+        }
+    }
+
+    /// Bytes of memory that a memo must reckon with, prints included.
+    fn bytes(&self, source: &str) -> usize {
+        let (new, omissions) = self.new.as_ref().map_or((0, 0), |(text, gone)| (text.len(), gone.len()));
+        new + omissions * size_of::<Omission>() + (source.len() + new) / MEMORY_PER_PRINT
+    }
 }
 
 /// One part of a text.
@@ -51,6 +84,7 @@ pub struct Block {
 /// All that the output of a text depends on.
 pub(super) struct Job<'j> {
     pub(super) text: &'j str,
+    pub(super) counted: Counted,
     pub(super) source: Source,
     pub(super) call: Option<&'j ToolCall>,
     pub(super) question: &'j str,
@@ -75,22 +109,50 @@ fn counts() -> &'static Memo<usize> {
     COUNTS.get_or_init(|| Memo::new(memo::MAX_BYTES / 16))
 }
 
+/// Texts that [`encode`] was asked for.
+fn encoded() -> &'static Memo<Option<(String, usize)>> {
+    static ENCODED: OnceLock<Memo<Option<(String, usize)>>> = OnceLock::new();
+    ENCODED.get_or_init(|| Memo::new(memo::MAX_BYTES / 4))
+}
+
 /// Forgets all texts seen so far and their counts, for measurements.
 pub fn clear_memo() {
     memo().clear();
     counts().clear();
+    encoded().clear();
 }
 
 /// Texts below this many bytes are counted faster than they are looked up.
 const MIN_MEMO_BYTES: usize = 512;
+
+/// A text's digest and tokens: both are needed several times, and each reads every byte.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    pub(super) digest: memo::Key,
+    pub(super) tokens: usize,
+}
+
+impl Counted {
+    pub(super) fn new(counter: &Counter, text: &str) -> Self {
+        let digest = memo::key(&[text.as_bytes()]);
+        Counted { digest, tokens: remembered_count(counter, text, digest) }
+    }
+}
 
 /// Tokens of `text`, remembered.
 pub(super) fn count(counter: &Counter, text: &str) -> usize {
     if text.len() < MIN_MEMO_BYTES {
         return counter.count(text);
     }
+    remembered_count(counter, text, memo::key(&[text.as_bytes()]))
+}
+
+fn remembered_count(counter: &Counter, text: &str, digest: memo::Key) -> usize {
+    if text.len() < MIN_MEMO_BYTES {
+        return counter.count(text);
+    }
     let counts = counts();
-    let key = memo::key(&[text.as_bytes(), counter.encoding().as_bytes()]);
+    let key = memo::key(&[&digest.bytes(), counter.encoding().as_bytes()]);
     if let Some(count) = counts.get(key) {
         return *count;
     }
@@ -107,9 +169,7 @@ impl Job<'_> {
             return done;
         }
         let done = Arc::new(self.compute(&segments()));
-        let bytes =
-            done.new.as_ref().map_or(0, |(text, gone)| text.len() + gone.len() * size_of::<Omission>());
-        memo().insert(key, done.clone(), bytes);
+        memo().insert(key, done.clone(), done.bytes(self.text));
         done
     }
 
@@ -127,7 +187,7 @@ impl Job<'_> {
         let (name, arguments, beside) =
             self.call.map_or(("", "", ""), |c| (c.name.as_str(), c.arguments.as_str(), c.beside.as_str()));
         memo::key(&[
-            self.text.as_bytes(),
+            &self.counted.digest.bytes(),
             self.question.as_bytes(),
             name.as_bytes(),
             arguments.as_bytes(),
@@ -141,7 +201,7 @@ impl Job<'_> {
     fn compute(&self, segments: &[Segment]) -> Done {
         let mut done = Done { why: "nothing to compress", ..Done::default() };
         if mark::is_marked(self.text) {
-            done.why = "already compressed";
+            done.why = ALREADY;
             return done;
         }
         let call = self.call.map(|c| format!("{} {}\n{}", c.name, c.arguments, c.beside)).unwrap_or_default();
@@ -206,7 +266,10 @@ impl Job<'_> {
             headed.push_str(&rendered.text);
             rendered.text = headed;
         }
-        let (before, after) = (self.counter.count(part), self.counter.count(&rendered.text));
+        // Most texts are one block, and what a text counts is known.
+        let is_whole = part.len() == self.text.len();
+        let before = if is_whole { self.counted.tokens } else { self.counter.count(part) };
+        let after = self.counter.count(&rendered.text);
         if after >= before {
             return Err("would not get shorter");
         }
@@ -223,6 +286,17 @@ pub(super) fn encode(
     counter: &Counter,
     options: &Options,
 ) -> Option<(String, usize)> {
+    let ratio = options.target_ratio.unwrap_or(0.0).to_bits().to_le_bytes();
+    let key = memo::key(&[text.as_bytes(), kind.as_bytes(), counter.encoding().as_bytes(), &ratio]);
+    if let Some(known) = encoded().get(key) {
+        return known.as_ref().clone();
+    }
+    let new = encode_anew(kind, text, counter, options);
+    encoded().insert(key, Arc::new(new.clone()), new.as_ref().map_or(0, |(text, _)| text.len()));
+    new
+}
+
+fn encode_anew(kind: &str, text: &str, counter: &Counter, options: &Options) -> Option<(String, usize)> {
     let kind = kinds::ALL.iter().find(|k| k.name() == kind)?;
     let options = Options { level: Level::Lossless, ..options.clone() };
     let query = Query::default();

@@ -1,0 +1,193 @@
+//! What is needed of a text to find its lines in others: hashes of the lines worth looking for.
+//!
+//! A conversation's texts are compared anew on every request, so prints are kept with the result of
+//! their text. Equal lines have equal hashes; the reverse is checked on the text. Hashes are the same
+//! in every process. Cost: linear once per text, then a copy of nothing.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::ops::Deref;
+use std::sync::OnceLock;
+
+use crate::mark::MARK_OPEN;
+
+/// A line is looked for if it has at least this many bytes besides white space.
+const MIN_ANCHOR_BYTES: usize = 8;
+/// Longest run of digits taken for a line number.
+const MAX_NUMBER_DIGITS: usize = 7;
+/// A print that takes more than this part of its text's memory (a denominator: 1/4) is not kept; most
+/// take an eighth.
+pub(super) const MEMORY_PER_PRINT: usize = 4;
+
+/// One line worth looking for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Anchor {
+    /// Index of the line.
+    pub(super) line: u32,
+    /// Hash of the line without its number.
+    pub(super) hash: u32,
+}
+
+/// The print of a text.
+#[derive(Debug, Default)]
+pub(super) struct Print {
+    /// Hash of the whole text.
+    pub(super) whole: u64,
+    /// Its lines worth looking for, in order.
+    pub(super) anchors: Vec<Anchor>,
+}
+
+impl Print {
+    pub(super) fn new(text: &str) -> Self {
+        let mut anchors = Vec::new();
+        let mut whole = DefaultHasher::new();
+        for (i, line) in text.split_inclusive('\n').enumerate() {
+            let line = without_number(line);
+            let hash = hash(line);
+            hash.hash(&mut whole);
+            if let (true, Ok(line)) = (is_anchor(line), u32::try_from(i)) {
+                anchors.push(Anchor { line, hash: hash as u32 });
+            }
+        }
+        anchors.shrink_to_fit();
+        text.len().hash(&mut whole);
+        Print { whole: whole.finish(), anchors }
+    }
+
+    /// Whether it is small enough, beside its text, to be kept.
+    fn is_small(&self, text: &str) -> bool {
+        self.anchors.len() * size_of::<Anchor>() <= text.len() / MEMORY_PER_PRINT
+    }
+}
+
+/// A print that is kept with its text, or was made for once.
+pub(super) enum Held<'k> {
+    /// Kept.
+    Kept(&'k Print),
+    /// Too large to be kept.
+    Made(Print),
+}
+
+impl<'k> Held<'k> {
+    /// The print of `text`, from where it is kept or made and, if it is small enough, kept there.
+    pub(super) fn new(place: &'k OnceLock<Print>, text: &str) -> Self {
+        if let Some(kept) = place.get() {
+            return Held::Kept(kept);
+        }
+        let print = Print::new(text);
+        if print.is_small(text) { Held::Kept(place.get_or_init(|| print)) } else { Held::Made(print) }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Print;
+
+    fn deref(&self) -> &Print {
+        match self {
+            Held::Kept(print) => print,
+            Held::Made(print) => print,
+        }
+    }
+}
+
+/// A hash that is the same in every process.
+fn hash(line: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(line.as_bytes());
+    hasher.finish()
+}
+
+fn is_anchor(line: &str) -> bool {
+    line.bytes().filter(|b| !b.is_ascii_whitespace()).take(MIN_ANCHOR_BYTES).count() == MIN_ANCHOR_BYTES
+        && !line.contains(MARK_OPEN)
+}
+
+/// The line without its newline and without a number in front of it (`   12\tcode`, `12: code`).
+pub(super) fn without_number(line: &str) -> &str {
+    let line = line.trim_end_matches(['\n', '\r']);
+    let rest = line.trim_start_matches(' ');
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    match rest.as_bytes().get(digits) {
+        Some(b'\t' | b':') if (1..=MAX_NUMBER_DIGITS).contains(&digits) => &rest[digits + 1..],
+        _ => line,
+    }
+}
+
+/// Hashes the hashes of lines for a table: one multiplication with a factor drawn at random, so that
+/// nobody can choose lines that crowd one place of the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spread(u64);
+
+impl Default for Spread {
+    fn default() -> Self {
+        Spread(RandomState::new().hash_one(0) | 1)
+    }
+}
+
+impl BuildHasher for Spread {
+    type Hasher = Spreading;
+
+    fn build_hasher(&self) -> Spreading {
+        Spreading { factor: self.0, product: 0 }
+    }
+}
+
+/// See [`Spread`].
+pub(super) struct Spreading {
+    factor: u64,
+    product: u64,
+}
+
+impl Hasher for Spreading {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        let wide = u128::from(self.product ^ u64::from(value) ^ self.factor.rotate_left(32))
+            * u128::from(self.factor);
+        self.product = (wide as u64) ^ ((wide >> 64) as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.product
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn numbers_before_lines_are_not_part_of_them() {
+        for (line, rest) in [
+            ("   12\tcode()\n", "code()"),
+            ("12: code()", " code()"),
+            ("12 code()\r\n", "12 code()"),
+            ("12345678: x", "12345678: x"),
+            ("", ""),
+        ] {
+            assert_eq!(without_number(line), rest);
+        }
+        assert_eq!(Print::new("1: one line\n2: two lines\n").anchors.len(), 1 + 1);
+        let plain = Print::new(" a line here\n").anchors[0].hash;
+        assert_eq!(Print::new("}\n\n7: a line here\n").anchors, [Anchor { line: 2, hash: plain }]);
+    }
+
+    #[test]
+    fn short_lines_and_marks_are_not_looked_for() {
+        assert!(Print::new("}\n\n  return\n[… 3 lines 1-3]\n").anchors.is_empty());
+        assert!(!Print::new("8 bytes.\n8 bytes.\n").is_small("8 bytes.\n8 bytes.\n"));
+    }
+
+    #[test]
+    fn hashes_spread_over_a_table() {
+        let spread = Spread::default();
+        let low: HashSet<u64> = (0..1000u32).map(|i| spread.hash_one(i << 16) & 0xffff).collect();
+        assert!(low.len() > 900, "{}", low.len());
+    }
+}
