@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml pyproject.toml $(wildcard build.rs)
 
-.PHONY: help demo test test-rust test-python lint format bench bench-quick bench-stages quality build wheel clean
+.PHONY: help demo test test-rust test-python test-matrix lint format bench bench-quick bench-stages quality build wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -27,6 +27,9 @@ test-rust: ## tests of the core (needs no Python)
 
 test-python: build ## tests of the package, against the built wheel
 	$(BIN)/python -m pytest
+
+test-matrix: build ## the LiteLLM wire tests on the oldest, a middle and the newest version
+	$(BIN)/python tests/integrations/matrix.py
 
 lint: build ## formats, clippy, ruff, mypy, and the stub against the module
 	cargo fmt --check

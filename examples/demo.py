@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import headroom
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
-
-import headroom
 
 INPUTS = Path(__file__).parent / "inputs"
 MODEL = "gpt-4o"
@@ -59,11 +58,19 @@ CASES = [
 
 def conversation(case: Case) -> list[dict[str, Any]]:
     """The input as an agent meets it: a question, a tool call, its output."""
-    call = {"id": "call_1", "type": "function", "function": {"name": "shell", "arguments": f'{{"cmd": "{case.command}"}}'}}
+    call = {
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "shell", "arguments": f'{{"cmd": "{case.command}"}}'},
+    }
     return [
         {"role": "user", "content": case.question},
         {"role": "assistant", "content": None, "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "call_1", "content": (INPUTS / case.file).read_text(encoding="utf-8")},
+        {
+            "role": "tool",
+            "tool_call_id": "call_1",
+            "content": (INPUTS / case.file).read_text(encoding="utf-8"),
+        },
     ]
 
 

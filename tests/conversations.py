@@ -36,7 +36,11 @@ def anthropic(turns: list[Turn]) -> list[dict[str, Any]]:
             out.append({"role": "user", "content": [{"type": "text", "text": question}]})
         use = {"type": "tool_use", "id": f"toolu_{i}", "name": "shell", "input": {"cmd": arguments}}
         out.append({"role": "assistant", "content": [{"type": "text", "text": f"Step {i}."}, use]})
-        block = {"type": "tool_result", "tool_use_id": f"toolu_{i}", "content": [{"type": "text", "text": output}]}
+        block = {
+            "type": "tool_result",
+            "tool_use_id": f"toolu_{i}",
+            "content": [{"type": "text", "text": output}],
+        }
         out.append({"role": "user", "content": [{**block, "cache_control": {"type": "ephemeral"}}]})
     return out
 
@@ -77,10 +81,35 @@ def strings(value: Any) -> list[str]:
 
 # --- generated payloads -----------------------------------------------------------------------
 
-WORDS = (
-    "connection pool worker request timeout retry user session cache index shard replica token queue file "
-    "payload header upstream database transaction commit rollback metric latency budget socket thread"
-).split()
+WORDS = [
+    "connection",
+    "pool",
+    "worker",
+    "request",
+    "timeout",
+    "retry",
+    "user",
+    "session",
+    "cache",
+    "index",
+    "shard",
+    "replica",
+    "token",
+    "queue",
+    "file",
+    "payload",
+    "header",
+    "upstream",
+    "database",
+    "transaction",
+    "commit",
+    "rollback",
+    "metric",
+    "latency",
+    "budget",
+    "socket",
+    "thread",
+]
 word = st.sampled_from(WORDS)
 number = st.integers(0, 10**6)
 
@@ -96,7 +125,10 @@ def log_text(draw: st.DrawFn) -> str:
         words.insert(1, str(draw(number)))
         lines.append(f"2026-03-04 05:{i // 60:02d}:{i % 60:02d},123 {level} [{draw(word)}] {' '.join(words)}")
         if level == "ERROR" and draw(st.booleans()):
-            lines += ["Traceback (most recent call last):", f'  File "/srv/{draw(word)}.py", line {draw(number)}, in run']
+            lines += [
+                "Traceback (most recent call last):",
+                f'  File "/srv/{draw(word)}.py", line {draw(number)}, in run',
+            ]
             lines += ["    raise ValueError(x)", f"ValueError: {draw(word)} {draw(number)}"]
     return "\n".join(lines) + draw(st.sampled_from(["", "\n"]))
 
@@ -145,7 +177,12 @@ def diff_text(draw: st.DrawFn) -> str:
     out = ["commit 1f2e3d4c", "Author: A <a@example.org>", "", f"    {draw(word)} {draw(word)}", ""]
     for i in range(draw(st.integers(1, 6))):
         path = draw(st.sampled_from([f"src/{draw(word)}_{i}.py", "Cargo.lock", f"docs/{draw(word)}.md"]))
-        out += [f"diff --git a/{path} b/{path}", "index 95eb42b..3ce97fe 100644", f"--- a/{path}", f"+++ b/{path}"]
+        out += [
+            f"diff --git a/{path} b/{path}",
+            "index 95eb42b..3ce97fe 100644",
+            f"--- a/{path}",
+            f"+++ b/{path}",
+        ]
         at, shift = 1, 0
         for _ in range(draw(st.integers(1, 4))):
             at += draw(st.integers(5, 60))
@@ -158,7 +195,13 @@ def diff_text(draw: st.DrawFn) -> str:
 
 
 payload = st.one_of(
-    log_text(), json_text(), prose_text(), grep_text(), diff_text(), st.sampled_from(sorted(REAL.values())), st.text(max_size=1500)
+    log_text(),
+    json_text(),
+    prose_text(),
+    grep_text(),
+    diff_text(),
+    st.sampled_from(sorted(REAL.values())),
+    st.text(max_size=1500),
 )
 question = st.one_of(
     st.just(""),

@@ -7,16 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import conversations as c
 import headroom
+import pytest
 
 LOG = c.INPUTS / "postgresql.log"
 
 
 def run(*arguments: str, stdin: bytes = b"", code: int = 0) -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run([sys.executable, "-m", "headroom.cli", *arguments], input=stdin, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "headroom.cli", *arguments], input=stdin, capture_output=True, check=False
+    )
     assert done.returncode == code, done.stderr.decode()
     return done
 
@@ -41,7 +42,11 @@ def test_json_output_has_the_figures() -> None:
 
 
 def test_a_request_stays_a_request() -> None:
-    request = {"model": "gpt-4o", "temperature": 0.10, "messages": c.chat([("which role?", "{}", LOG.read_text())])}
+    request = {
+        "model": "gpt-4o",
+        "temperature": 0.10,
+        "messages": c.chat([("which role?", "{}", LOG.read_text())]),
+    }
     done = run("compress", stdin=json.dumps(request).encode())
     new = json.loads(done.stdout)
     assert new["messages"] == headroom.compress(request["messages"]).messages

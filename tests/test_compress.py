@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 import conversations as c
-from headroom import CompressConfig, HeadroomError, InvalidMessagesError, InvalidOptionError, compress, count_tokens
+import pytest
+from headroom import (
+    CompressConfig,
+    HeadroomError,
+    InvalidMessagesError,
+    InvalidOptionError,
+    compress,
+    count_tokens,
+)
 
 LOG = c.REAL["postgresql.log"]
 PRICES = c.REAL["model-prices.json"]
@@ -65,7 +71,10 @@ def test_config_and_keywords() -> None:
     messages = c.chat([("Which role was refused?", "{}", LOG)])
     lossless = compress(messages, config=CompressConfig(level="lossless"))
     assert lossless.messages == compress(messages, level="lossless").messages
-    assert compress(messages, config=CompressConfig(level="lossless"), level="balanced").tokens_saved > lossless.tokens_saved
+    assert (
+        compress(messages, config=CompressConfig(level="lossless"), level="balanced").tokens_saved
+        > lossless.tokens_saved
+    )
 
 
 def test_unknown_option_names_the_allowed_ones() -> None:
@@ -125,7 +134,11 @@ ODD = [
     {"role": "tool", "content": "nul \x00 byte\n" * 300},
     {"role": "tool", "content": DEEP},
     {"role": "tool", "content": nested(500)},
-    {"role": "assistant", "content": None, "tool_calls": [{"id": "call_0", "function": {"name": "f", "arguments": ["a", 1]}}]},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "call_0", "function": {"name": "f", "arguments": ["a", 1]}}],
+    },
     {"role": "assistant", "tool_calls": "none"},
     {"role": "assistant", "content": [{"type": "tool_use", "id": 4, "name": None, "input": nested(500)}]},
     {"type": "function_call_output", "call_id": "x", "output": 3},
@@ -166,7 +179,16 @@ def test_objects_of_clients_are_read_and_left_alone() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    ["gpt-4o", "gpt-3.5-turbo", "bedrock/anthropic.claude-3", "azure/my-deployment", "openrouter/a/b", "ollama/llama3", "", "no such"],
+    [
+        "gpt-4o",
+        "gpt-3.5-turbo",
+        "bedrock/anthropic.claude-3",
+        "azure/my-deployment",
+        "openrouter/a/b",
+        "ollama/llama3",
+        "",
+        "no such",
+    ],
 )
 def test_every_model_name_counts_and_saves(model: str) -> None:
     result = compress(c.chat([("Which role was refused?", "{}", LOG)]), model=model)

@@ -10,7 +10,9 @@ def long_conversation(turns: int) -> list[dict[str, object]]:
     """Every output differs and has nothing in it that could be left out."""
     word = c.REAL["aho-corasick-design.md"].split()
     outputs = [" ".join(f"{w}{i}" for w in word[i * 60 : i * 60 + 600]) for i in range(turns)]
-    return c.chat([("" if i else "Go through the files.", f'{{"cmd": "step {i}"}}', out) for i, out in enumerate(outputs)])
+    return c.chat(
+        [("" if i else "Go through the files.", f'{{"cmd": "step {i}"}}', out) for i, out in enumerate(outputs)]
+    )
 
 
 def test_a_conversation_that_fits_is_not_squeezed() -> None:

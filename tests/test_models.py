@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from headroom import compress, count_tokens
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -33,7 +32,20 @@ def test_every_chat_model_of_a_known_family_has_its_tokenizer(models: list[str])
     unknown = tokenizer("a/model/nobody/knows")[0]
     for model in models:
         name = model.rsplit("/", 1)[-1].lower()
-        if any(family in name for family in ("claude", "gemini", "llama", "qwen", "deepseek", "mistral", "kimi", "glm-", "command-r")):
+        if any(
+            family in name
+            for family in (
+                "claude",
+                "gemini",
+                "llama",
+                "qwen",
+                "deepseek",
+                "mistral",
+                "kimi",
+                "glm-",
+                "command-r",
+            )
+        ):
             described, exact = tokenizer(model)
             assert described != unknown, model
             assert not exact, model
@@ -42,7 +54,9 @@ def test_every_chat_model_of_a_known_family_has_its_tokenizer(models: list[str])
 def test_openai_names_are_exact_whoever_serves_them(models: list[str]) -> None:
     for model in models:
         name = model.rsplit("/", 1)[-1]
-        if name.startswith(("gpt-3.5", "gpt-4", "gpt-5", "gpt-oss", "o1", "o3", "o4-mini")) and not name.startswith("gpt-41"):
+        if name.startswith(("gpt-3.5", "gpt-4", "gpt-5", "gpt-oss", "o1", "o3", "o4-mini")) and not name.startswith(
+            "gpt-41"
+        ):
             assert tokenizer(model)[1], model
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
-from hypothesis import given
-
 import conversations as c
+import pytest
 from headroom import _core, compress
+from hypothesis import given
 
 POINTER = re.compile(r'\[headroom_retrieve\("([0-9a-f]{24})"\) has the rest\]')
 
@@ -32,7 +31,10 @@ def test_one_hash_per_message_and_what_it_stands_for(dialect: str) -> None:
 
 def test_a_key_changes_the_hashes_and_nothing_else() -> None:
     messages = c.chat([("Which role was refused?", "{}", c.REAL["postgresql.log"])])
-    plain, keyed = compress(messages, retrieval=True), compress(messages, retrieval=True, retrieval_key=b"secret")
+    plain, keyed = (
+        compress(messages, retrieval=True),
+        compress(messages, retrieval=True, retrieval_key=b"secret"),
+    )
     assert set(plain.originals).isdisjoint(keyed.originals)
     assert list(plain.originals.values()) == list(keyed.originals.values())
     assert POINTER.sub("", str(plain.messages)) == POINTER.sub("", str(keyed.messages))

@@ -9,13 +9,12 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 import conversations as c
 import headroom
+import pytest
 from headroom import _core, compress
+from hypothesis import given
+from hypothesis import strategies as st
 from marks import restore, restore_diff
 
 LEVELS = ["lossless", "balanced", "aggressive"]
@@ -167,7 +166,11 @@ def test_fresh_processes_give_the_same_bytes(dialect: str) -> None:
     code = "import json,sys;from headroom import compress;json.dump(compress(json.load(sys.stdin)).messages,sys.stdout)"
     for cut in (len(messages), max(i for i, m in enumerate(messages) if c.is_models(m))):
         done = subprocess.run(
-            [sys.executable, "-c", code], input=json.dumps(messages[:cut]), capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            input=json.dumps(messages[:cut]),
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert json.loads(done.stdout) == here.messages[:cut]
 

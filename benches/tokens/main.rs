@@ -76,9 +76,13 @@ fn main() {
         let mut python = Python::start(interpreter);
         counters.push(("tiktoken (Python)", Box::new(move |path, _| python.count(path))));
     }
-    counters.push(("tiktoken-rs", timed(|text| tiktoken_rs::o200k_base_singleton().encode_ordinary(text).len())));
+    counters
+        .push(("tiktoken-rs", timed(|text| tiktoken_rs::o200k_base_singleton().encode_ordinary(text).len())));
     counters.push(("bpe-openai", timed(|text| bpe_openai::o200k_base().count(text))));
-    counters.push(("tiktoken (goliajp)", timed(|text| tiktoken::get_encoding("o200k_base").expect("known").count(text))));
+    counters.push((
+        "tiktoken (goliajp)",
+        timed(|text| tiktoken::get_encoding("o200k_base").expect("known").count(text)),
+    ));
     counters.push(("ours, first count", {
         Box::new(move |_, text| {
             std::thread::scope(|scope| {
@@ -116,7 +120,11 @@ fn main() {
         println!("{:24}{:>9}", path.rsplit('/').next().unwrap_or(path), text.len());
         for (i, (name, _)) in counters.iter().enumerate() {
             let mark = if equal[i] { ' ' } else { '!' };
-            println!("  {name:20}{mark}{:8.1}  ({:.1}x)", text.len() as f64 / medians[i] / 1e6, medians[0] / medians[i]);
+            println!(
+                "  {name:20}{mark}{:8.1}  ({:.1}x)",
+                text.len() as f64 / medians[i] / 1e6,
+                medians[0] / medians[i]
+            );
         }
     }
 }

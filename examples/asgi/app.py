@@ -21,7 +21,5 @@ async def health() -> dict[str, bool]:
 async def chat(request: Request) -> Response:
     headers = {"authorization": request.headers.get("authorization", ""), "content-type": "application/json"}
     async with httpx.AsyncClient(timeout=600) as client:
-        answer = await client.post(
-            UPSTREAM + "/chat/completions", content=await request.body(), headers=headers
-        )
+        answer = await client.post(UPSTREAM + "/chat/completions", content=await request.body(), headers=headers)
     return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))

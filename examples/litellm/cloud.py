@@ -10,8 +10,7 @@ callback = HeadroomCallback(on_cloud_error="local")  # "original": send what cam
 litellm.callbacks = [callback]
 
 log = "\n".join(
-    f"2026-01-05 03:14:{i % 60:02d} INFO worker-{i % 7} handled request {i} in {i % 13} ms"
-    for i in range(900)
+    f"2026-01-05 03:14:{i % 60:02d} INFO worker-{i % 7} handled request {i} in {i % 13} ms" for i in range(900)
 )
 response = litellm.completion(
     model="gpt-4o",

@@ -3,9 +3,7 @@
 import litellm
 from headroom import compress
 
-hits = "\n".join(
-    f"src/billing/module_{i // 6:03d}.py:{i}: retry_payment(account, attempt={i})" for i in range(900)
-)
+hits = "\n".join(f"src/billing/module_{i // 6:03d}.py:{i}: retry_payment(account, attempt={i})" for i in range(900))
 messages = [{"role": "user", "content": f"Which module retries attempt 431?\n\n{hits}"}]
 
 result = compress(messages, model="gpt-4o")

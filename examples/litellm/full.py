@@ -12,9 +12,7 @@ callback = HeadroomCallback(
 )
 litellm.callbacks = [callback]
 
-hits = "\n".join(
-    f"src/billing/module_{i // 6:03d}.py:{i}: retry_payment(account, attempt={i})" for i in range(900)
-)
+hits = "\n".join(f"src/billing/module_{i // 6:03d}.py:{i}: retry_payment(account, attempt={i})" for i in range(900))
 messages = [
     {"role": "user", "content": "Which module retries attempt 431?"},
     {

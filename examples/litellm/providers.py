@@ -7,8 +7,7 @@ callback = HeadroomCallback()
 litellm.callbacks = [callback]
 
 log = "\n".join(
-    f"2026-01-05 03:14:{i % 60:02d} INFO worker-{i % 7} handled request {i} in {i % 13} ms"
-    for i in range(900)
+    f"2026-01-05 03:14:{i % 60:02d} INFO worker-{i % 7} handled request {i} in {i % 13} ms" for i in range(900)
 )
 messages = [{"role": "user", "content": f"Which worker handled request 555?\n\n{log}"}]
 

@@ -6,8 +6,7 @@ from headroom.integrations.litellm_callback import HeadroomCallback
 litellm.callbacks = [HeadroomCallback()]
 
 log = "\n".join(
-    f"2026-01-05 03:14:{i % 60:02d} INFO worker-{i % 7} handled request {i} in {i % 13} ms"
-    for i in range(900)
+    f"2026-01-05 03:14:{i % 60:02d} INFO worker-{i % 7} handled request {i} in {i % 13} ms" for i in range(900)
 )
 
 response = litellm.completion(

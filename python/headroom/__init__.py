@@ -1,8 +1,8 @@
 """Headroom compresses what your application sends to a language model.
 
-    from headroom import compress
-    result = compress(messages, model="gpt-4o")
-    client.chat.completions.create(model="gpt-4o", messages=result.messages)
+from headroom import compress
+result = compress(messages, model="gpt-4o")
+client.chat.completions.create(model="gpt-4o", messages=result.messages)
 """
 
 from headroom._core import HeadroomError, InvalidMessagesError, InvalidOptionError, __version__

@@ -58,13 +58,23 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_input(one: argparse.ArgumentParser) -> None:
     """The options that both commands share."""
-    one.add_argument("file", nargs="?", default="-", metavar="FILE", help="input file, or - for standard input (default)")
-    one.add_argument("-m", "--model", default=None, help="model that will read it (default: the request's own, or gpt-4o)")
     one.add_argument(
-        "-l", "--level", choices=("lossless", "balanced", "aggressive"), default="balanced", help="how far to go (default: balanced)"
+        "file", nargs="?", default="-", metavar="FILE", help="input file, or - for standard input (default)"
+    )
+    one.add_argument(
+        "-m", "--model", default=None, help="model that will read it (default: the request's own, or gpt-4o)"
+    )
+    one.add_argument(
+        "-l",
+        "--level",
+        choices=("lossless", "balanced", "aggressive"),
+        default="balanced",
+        help="how far to go (default: balanced)",
     )
     one.add_argument("-q", "--query", default=None, metavar="TEXT", help="the question the text is read for")
-    one.add_argument("--target-ratio", type=float, default=None, metavar="R", help="share of the tokens to keep, 0 to 1")
+    one.add_argument(
+        "--target-ratio", type=float, default=None, metavar="R", help="share of the tokens to keep, 0 to 1"
+    )
     one.add_argument("--text", action="store_true", help="take the input as plain text, even if it is a JSON request")
 
 
@@ -158,7 +168,11 @@ def run_compress(arguments: argparse.Namespace) -> int:
         "seconds": round(seconds, 4),
     }
     if arguments.json:
-        body = {"text": output} if shape == "text" else {"messages" if shape == "messages" else "request": json.loads(output)}
+        body = (
+            {"text": output}
+            if shape == "text"
+            else {"messages" if shape == "messages" else "request": json.loads(output)}
+        )
         decisions = [asdict(d) for d in result.decisions]
         output = json.dumps({**body, **figures, "decisions": decisions}, ensure_ascii=False, indent=2) + "\n"
     write_output(output, arguments.output)

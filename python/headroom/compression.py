@@ -173,9 +173,7 @@ def make_config(config: CompressConfig | None, config_fields: dict[str, Any]) ->
     """
     unknown = sorted(set(config_fields) - set(_CONFIG_FIELDS))
     if unknown:
-        raise TypeError(
-            f"unknown option {', '.join(map(repr, unknown))}; allowed: {', '.join(_CONFIG_FIELDS)}"
-        )
+        raise TypeError(f"unknown option {', '.join(map(repr, unknown))}; allowed: {', '.join(_CONFIG_FIELDS)}")
     if config is not None and not isinstance(config, CompressConfig):
         raise TypeError(f"config must be a CompressConfig or None, not {type(config).__name__}")
     return replace(config or CompressConfig(), **config_fields)
@@ -207,21 +205,23 @@ def compress(
         TypeError: an unknown option.
     """
     options = make_config(config, config_fields)
-    edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact), originals = _core.compress_messages(
-        messages,
-        model,
-        options.level,
-        options.target_ratio,
-        options.min_tokens,
-        model_limit,
-        options.query,
-        options.max_threads,
-        options.retrieval,
-        options.retrieval_key,
+    edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact), originals = (
+        _core.compress_messages(
+            messages,
+            model,
+            options.level,
+            options.target_ratio,
+            options.min_tokens,
+            model_limit,
+            options.query,
+            options.max_threads,
+            options.retrieval,
+            options.retrieval_key,
+        )
     )
     made = [
-        Decision(m, action, why, tuple(done), b, a, tuple(Block(path, *span, *rest) for path, span, *rest in blocks))
-        for m, action, why, done, b, a, blocks in decisions
+        Decision(message, action, why, tuple(done), b, a, tuple(_block(*part) for part in blocks))
+        for message, action, why, done, b, a, blocks in decisions
     ]
     return CompressResult(
         messages=_apply(messages, edits),
@@ -283,6 +283,10 @@ def compress_body(
         tokens_exact=exact,
         originals={hash_: text for hash_, _, text in originals},
     )
+
+
+def _block(path: tuple[str | int, ...], span: tuple[int, int], kind: str, why: str, before: int, after: int) -> Block:
+    return Block(path, *span, kind, why, before, after)
 
 
 def _apply(messages: Sequence[Any], edits: list[tuple[int, tuple[str | int, ...], str]]) -> list[Any]:

@@ -69,7 +69,11 @@ def _changed(text: str, gone: list[Omitted]) -> Iterator[str]:
             if omitted is None:
                 continue
             hidden = omitted.text.splitlines()
-            shown = hidden if len(hidden) <= MAX_SHOWN_LINES else [*hidden[: MAX_SHOWN_LINES // 2], None, *hidden[-MAX_SHOWN_LINES // 2 :]]
+            shown = (
+                hidden
+                if len(hidden) <= MAX_SHOWN_LINES
+                else [*hidden[: MAX_SHOWN_LINES // 2], None, *hidden[-MAX_SHOWN_LINES // 2 :]]
+            )
             for item in shown:
                 if item is None:
                     yield f"  {DIM}- … {len(hidden) - MAX_SHOWN_LINES} more{RESET}"

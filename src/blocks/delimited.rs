@@ -1,5 +1,5 @@
-//! Parts of a user's message that somebody delimited: fenced code, XML-like tags, quoted texts, complete
-//! JSON values.
+//! Parts of a user's message with delimiters: fenced code, XML-like tags, quoted texts, complete JSON
+//! values, diffs, HTML pages.
 //!
 //! The scan runs from the start to the end; the outermost delimiter wins. What is inside small fences
 //! and inside tags that hold instructions belongs to the instructions and is looked at no further. So
@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{MIN_PAYLOAD_BYTES, json, lines};
+use super::{MIN_PAYLOAD_BYTES, diffs, json, lines};
 
 /// A delimited part of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,7 @@ pub(super) fn parts(text: &str, within: Range<usize>, opened: &mut Option<Fence>
     // A run of documents in tags of their own, one after the other.
     let mut run: Option<TagRun> = None;
     let mut i = 0;
+    let mut no_diff = 0;
     if let (Some(open), Some(first)) = (opened.take(), all.first())
         && fence(&text[first.clone()]).is_some_and(|fence| fence.closes(&open))
     {
@@ -70,6 +71,9 @@ pub(super) fn parts(text: &str, within: Range<usize>, opened: &mut Option<Fence>
         if !is_document && let Some(run) = run.take() {
             run.close(&mut out);
         }
+        // A scan that finds no diff, or a small one, would find none on the lines it went over.
+        let diff = if i >= no_diff { diffs::end(text, &all, i) } else { Err(0) };
+        no_diff = no_diff.max(diff.unwrap_or_else(|scanned| scanned));
         let mut next = i + 1;
         *opened = None;
         while json.next_if(|value| value.start < line.start).is_some() {}
@@ -99,6 +103,9 @@ pub(super) fn parts(text: &str, within: Range<usize>, opened: &mut Option<Fence>
             } else {
                 out.push(Part { range: whole, is_payload: false });
             }
+        } else if let Some(end) = diff.ok().filter(|end| all[end - 1].end - line.start >= MIN_PAYLOAD_BYTES) {
+            next = end;
+            out.push(Part { range: line.start..all[end - 1].end, is_payload: true });
         } else if let Some(last) = tags.page_end(text, &all, i) {
             next = last + 1;
             out.push(Part { range: line.start..all[last].end, is_payload: true });

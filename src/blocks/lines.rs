@@ -60,7 +60,7 @@ pub(crate) fn is_data(line: &str) -> bool {
         "INFO", "WARN", "ERROR", "DEBUG", "TRACE", "FATAL", "CRITICAL", "NOTICE", "[INFO", "[WARN", "[ERROR",
         "[DEBUG", "Traceback (", "File \"", "diff --git", "@@ -", "+++ ", "--- a/", "</", "<!", "<?", "<html",
         "<div", "<table", "<tr", "<td", "<body", "<head", "npm ERR!", "error:", "warning:", "error[",
-        "goroutine ", "Caused by:", "PASSED", "FAILED",
+        "goroutine ", "Caused by:", "PASSED", "FAILED", "//", "/*", "#include", "#define", "\"\"\"",
     ];
     let is_frame = body.starts_with("at ") && body.ends_with(')');
     if is_frame || STARTS.iter().any(|s| line[indent..].starts_with(s)) {
@@ -96,6 +96,34 @@ pub(crate) fn is_data(line: &str) -> bool {
     let share = (digits + 2 * symbols) as f64 / seen as f64;
     let timed = starts_with_time(body);
     share >= if indent >= 2 || timed { DATA_SHARE / 2.0 } else { DATA_SHARE }
+}
+
+/// Whether a line stands in program text: data, or what code looks like beside it. An indented text of
+/// words counts too: in a message it is a quotation from somewhere.
+pub(crate) fn is_program(line: &str) -> bool {
+    let words = head(line).trim_end();
+    let body = words.trim_start();
+    let indent = &words[..words.len() - body.len()];
+    if indent.contains('\t') || indent.len() >= 4 {
+        return !body.starts_with(['-', '*', '•']);
+    }
+    #[rustfmt::skip]
+    const STARTS: &[&str] = &[
+        "def ", "func ", "fn ", "pub ", "impl ", "class ", "import ", "package ", "const ", "static ", "public ",
+        "private ", "protected ", "#[", "@", "default:", "elif ", "else:", "try:", "except ", "finally:", "export ",
+        "async ", "#!/", "namespace ", "using ", "interface ", "type ", "enum ", "struct ",
+    ];
+    const ENDS: &[&str] = &["(", "[", ",", ")", "):", "]:", "else:", "->", "=>", "\\", "="];
+    // A sentence ends otherwise, and headings have capitals.
+    let is_code = STARTS.iter().any(|s| body.starts_with(s)) && !body.ends_with(['.', '?', '!'])
+        || ENDS.iter().any(|e| body.ends_with(e)) && body.contains(['(', '=', '[']);
+    is_data(line) || is_code || is_hash_comment(body)
+}
+
+/// "# words": a comment; a heading begins with a capital and has no stop.
+fn is_hash_comment(body: &str) -> bool {
+    body.strip_prefix("# ")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_lowercase()) || rest.ends_with('.'))
 }
 
 /// A date or a time of day within the first characters.

@@ -12,6 +12,7 @@
 //! instruction. Cost: linear; every stage reads each line once.
 
 mod delimited;
+mod diffs;
 mod json;
 pub(crate) mod lines;
 pub mod passages;

@@ -74,6 +74,17 @@ fn pasted_data_needs_no_fence() {
 }
 
 #[test]
+fn pasted_code_and_diffs_are_one_block() {
+    let code = code(20).trim_end().to_owned() + "\n";
+    assert_eq!(
+        payload(&format!("What does part_7 return?\n\n{code}\nPlease be brief."), Source::User),
+        [&code]
+    );
+    let diff = diff(12);
+    assert_eq!(payload(&format!("Please review this:\n{diff}Is it right?"), Source::User), [&diff]);
+}
+
+#[test]
 fn fences_and_tags() {
     let log = log(30);
     let text = format!("Look:\n\n```text\n{log}```\n\nWhat failed?\n\n<logs>\n{log}</logs>\nDone.");
@@ -148,6 +159,19 @@ fn hostile_texts_are_linear() {
     }
 }
 
+fn code(functions: usize) -> String {
+    (0..functions)
+        .map(|i| format!("// Returns part {i}, if you ask for it.\nfn part_{i}(x: u32) -> Option<u32> {{\n    let y = x + {i};\n\n    \
+            Some(y).filter(|y| *y > 2)\n}}\n\n"))
+        .collect()
+}
+
+fn diff(lines: usize) -> String {
+    let body: String =
+        (0..lines).map(|i| format!("-old words of line {i}\n+What is new in line {i}?\n\n")).collect();
+    format!("diff --git a/x.md b/x.md\n--- a/x.md\n+++ b/x.md\n@@ -1,{n} +1,{n} @@\n{body}", n = 2 * lines)
+}
+
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("What failed here?\n".to_owned()),
@@ -175,6 +199,11 @@ fn piece() -> impl Strategy<Value = String> {
         (1..4_usize).prop_map(prose),
         (20..30_usize).prop_map(prose),
         (1..4_usize).prop_map(passages),
+        (1..12_usize).prop_map(code),
+        (1..20_usize).prop_map(diff),
+        Just("I then restarted it and saw this instead.\n\n".to_owned()),
+        Just("commit 0123456789abcdef\nAuthor: A\n\n    words\n".to_owned()),
+        Just("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n".to_owned()),
         (1..60_usize).prop_map(|n| format!("{{\"a\": [{}1]}}\n", "12345678, ".repeat(n))),
         "\\PC{0,30}\n".prop_map(|s| s),
     ]

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::lines::{self, address, is_data, is_remark, paragraphs};
+use super::lines::{self, address, is_data, is_program, is_remark, paragraphs};
 use super::{MIN_PAYLOAD_BYTES, between, delimited, passages};
 use crate::mark;
 
@@ -182,12 +182,12 @@ fn after_remarks(text: &str, start: usize, end: usize) -> usize {
     out
 }
 
-/// Runs of paragraphs that a program wrote.
+/// Runs of paragraphs that look machine-made.
 fn data_runs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
-    if range.len() < MIN_PAYLOAD_BYTES {
-        return Vec::new();
-    }
     let mut out = Vec::new();
+    if range.len() < MIN_PAYLOAD_BYTES {
+        return out;
+    }
     let mut run: Option<Range<usize>> = None;
     // Bytes of data lines in the run, and paragraphs since the last of data.
     let (mut sum, mut bridge) = (0, 0);
@@ -203,7 +203,7 @@ fn data_runs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     };
     for paragraph in paragraphs(text, range) {
         let data: usize = lines::lines(text, paragraph.clone())
-            .filter(|line| is_data(&text[line.clone()]))
+            .filter(|line| is_program(&text[line.clone()]))
             .map(|line| line.len())
             .sum();
         if 2 * data >= paragraph.len() {

@@ -106,7 +106,8 @@ pub fn expand(text: &str) -> String {
         let kind = ALL.iter().find(|kind| kind.name() == block.kind);
         // A header without words may only tell the extent of a block that was not re-encoded.
         let data = kind.and_then(|kind| {
-            kind.expand(block.body, block.words).or_else(|| block.words.is_empty().then(|| block.body.to_owned()))
+            kind.expand(block.body, block.words)
+                .or_else(|| block.words.is_empty().then(|| block.body.to_owned()))
         });
         match data {
             Some(data) => {

@@ -80,6 +80,4 @@ async def _answer(send: Any, status: int, row: Any) -> None:
 
 
 bare = echo
-plain = CompressionMiddleware(
-    echo, max_body_bytes=int(os.environ.get("TEST_MAX_BODY", str(32 * 1024 * 1024)))
-)
+plain = CompressionMiddleware(echo, max_body_bytes=int(os.environ.get("TEST_MAX_BODY", str(32 * 1024 * 1024))))

@@ -28,9 +28,7 @@ _CHAT: list[dict[str, Any]] = [
     {
         "role": "assistant",
         "content": None,
-        "tool_calls": [
-            {"id": CALL_ID, "type": "function", "function": {"name": "grep", "arguments": ARGUMENTS}}
-        ],
+        "tool_calls": [{"id": CALL_ID, "type": "function", "function": {"name": "grep", "arguments": ARGUMENTS}}],
     },
     {"role": "tool", "tool_call_id": CALL_ID, "content": OUTPUT},
 ]

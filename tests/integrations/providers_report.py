@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -29,7 +30,7 @@ CALL_TIMEOUT_S = 20.0
 NOT_CHAT = {
     "elevenlabs": "speech", "deepgram": "speech", "jina_ai": "embeddings and ranking", "voyage": "embeddings",
     "infinity": "embeddings and ranking", "stability": "images", "recraft": "images", "runwayml": "video",
-    "fal_ai": "images", "topaz": "images", "aiml": "images", "black_forest_labs": "images",
+    "fal_ai": "images", "topaz": "images", "black_forest_labs": "images",
     "assemblyai": "speech", "milvus": "vector store", "pg_vector": "vector store", "s3_vectors": "vector store",
     "aws_polly": "speech", "ragflow": "vector store",
     "custom": "code of the user's own", "custom_openai": "an alias of openai with a base URL",
@@ -52,12 +53,14 @@ def candidates(provider: str, url: str) -> list[dict[str, Any]]:
     for base in (url + "/v1", url):
         rows.append({"model": model, "api_base": base, "api_key": "k"})
     rows.append({"model": model, "api_base": url, "api_key": "k", "aws_bedrock_runtime_endpoint": url})
+    if provider.startswith("sagemaker"):
+        rows.insert(0, {"model": model, "sagemaker_base_url": url})
     return rows
 
 
 def attempt(arguments: dict[str, Any], messages: list[dict[str, Any]]) -> str:
     try:
-        litellm.completion(messages=messages, max_retries=0, num_retries=0, timeout=5, **arguments)
+        litellm.completion(messages=messages, num_retries=0, timeout=5, drop_params=True, **arguments)
         return ""
     except Exception as error:  # the report says what it was
         return f"{type(error).__name__}: {error}"
@@ -104,6 +107,8 @@ def look(provider: str, server: Recorder, callback: Any) -> tuple[str, str]:
                 kind,
                 f"{len(plain.body):,} | {len(wire.body):,} | {ratio:.2f} | `{wire.path.split('?')[0]}`",
             )
+    if "Unmapped LLM provider" in why:
+        return "not for chat", "LiteLLM has no chat calls for it"
     return "not seen", reason(why)
 
 
@@ -121,10 +126,29 @@ def reason(why: str) -> str:
     return why[:110].replace("|", "/") or "no request was made"
 
 
+def stay_on_loopback() -> None:
+    """Providers with a fixed address must not be reached, with dummy keys or otherwise."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def local_connect(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1"):
+            raise ConnectionRefusedError("only loopback is allowed here")
+        connect(self, address)
+
+    def local_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in ("127.0.0.1", "::1", "localhost", b"127.0.0.1", None):
+            raise socket.gaierror("Name or service not known: only loopback is allowed here")
+        return look_up(host, *args, **kwargs)
+
+    socket.socket.connect = local_connect  # type: ignore[method-assign, assignment]
+    socket.getaddrinfo = local_look_up
+
+
 def main(target: Path) -> None:
     logging.disable(logging.CRITICAL)
     os.environ.update(ENV)
     prepare()
+    stay_on_loopback()
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
     from headroom.integrations.litellm_callback import HeadroomCallback
 

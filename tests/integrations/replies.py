@@ -46,9 +46,7 @@ def openai_chat(stream: bool, data: Any) -> tuple[str, list[bytes]]:
     if not stream:
         message = {"role": "assistant", "content": TEXT}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
-        return _json(
-            {**base, "object": "chat.completion", "choices": [choice], "usage": USAGE, "service_tier": None}
-        )
+        return _json({**base, "object": "chat.completion", "choices": [choice], "usage": USAGE, "service_tier": None})
     rows: list[dict[str, Any]] = [
         {"role": "assistant", "content": ""},
         {"content": TEXT[:10]},
@@ -176,9 +174,7 @@ def cohere(stream: bool, data: Any) -> tuple[str, list[bytes]]:
 
 def embeddings(stream: bool, data: Any) -> tuple[str, list[bytes]]:
     row = {"object": "embedding", "index": 0, "embedding": [0.1, 0.2]}
-    return _json(
-        {"object": "list", "model": "m", "data": [row], "usage": {"prompt_tokens": 3, "total_tokens": 3}}
-    )
+    return _json({"object": "list", "model": "m", "data": [row], "usage": {"prompt_tokens": 3, "total_tokens": 3}})
 
 
 def images(stream: bool, data: Any) -> tuple[str, list[bytes]]:
@@ -208,9 +204,7 @@ def generic(stream: bool, data: Any) -> tuple[str, list[bytes]]:
     if stream:
         return kind, chunks
     row = json.loads(chunks[0])
-    row.update(
-        text=TEXT, response=TEXT, content=TEXT, output=TEXT, result={"response": TEXT}, generated_text=TEXT
-    )
+    row.update(text=TEXT, response=TEXT, content=TEXT, output=TEXT, result={"response": TEXT}, generated_text=TEXT)
     row.update(results=[{"generated_text": TEXT, "stop_reason": "eos_token"}], access_token="t", token="t")
     return _json(row)
 
@@ -219,9 +213,7 @@ def bedrock(route: str, data: Any) -> tuple[str, list[bytes]]:
     usage = {"inputTokens": 11, "outputTokens": 7, "totalTokens": 18}
     if route.endswith("converse"):
         message = {"role": "assistant", "content": [{"text": TEXT}]}
-        return _json(
-            {"output": {"message": message}, "stopReason": "end_turn", "usage": usage, "metrics": {}}
-        )
+        return _json({"output": {"message": message}, "stopReason": "end_turn", "usage": usage, "metrics": {}})
     if route.endswith("converse-stream"):
         events = [
             ("messageStart", {"role": "assistant"}),
@@ -249,9 +241,7 @@ def bedrock(route: str, data: Any) -> tuple[str, list[bytes]]:
         _, sse = anthropic(True, data)
         rows = [chunk.decode().split("data: ", 1)[1].strip() for chunk in sse]
     else:
-        rows = [
-            json.dumps({"outputText": TEXT, "index": 0, "completionReason": "FINISH", "generation": TEXT})
-        ]
+        rows = [json.dumps({"outputText": TEXT, "index": 0, "completionReason": "FINISH", "generation": TEXT})]
     frames = [_frame("chunk", {"bytes": base64.b64encode(r.encode()).decode()}) for r in rows]
     return "application/vnd.amazon.eventstream", frames
 
@@ -265,9 +255,7 @@ def _frame(event: str, payload: Any) -> bytes:
         (":content-type", "application/json"),
         (":message-type", "event"),
     ):
-        headers += (
-            bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
-        )
+        headers += bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
     prelude = struct.pack(">II", 16 + len(headers) + len(body), len(headers))
     message = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + body
     return message + struct.pack(">I", zlib.crc32(message))

@@ -40,10 +40,7 @@ def chat_body() -> bytes:
 
 def seen_untouched(answer: httpx.Response, sent: bytes) -> bool:
     row = answer.json()
-    return (
-        bool(row["sha256"] == hashlib.sha256(sent).hexdigest())
-        and "x-headroom-compressed" not in answer.headers
-    )
+    return bool(row["sha256"] == hashlib.sha256(sent).hexdigest()) and "x-headroom-compressed" not in answer.headers
 
 
 @pytest.mark.parametrize(
@@ -56,9 +53,7 @@ def seen_untouched(answer: httpx.Response, sent: bytes) -> bool:
         ("/v1/responses/", {"model": "gpt-4o", "input": payloads.responses()}),
     ],
 )
-def test_bodies_of_chat_paths_are_compressed(
-    client: httpx.Client, path: str, request_body: dict[str, Any]
-) -> None:
+def test_bodies_of_chat_paths_are_compressed(client: httpx.Client, path: str, request_body: dict[str, Any]) -> None:
     sent = json.dumps(request_body).encode()
     answer = client.post("/raw" + path, content=sent)
     row = answer.json()
@@ -183,9 +178,7 @@ def test_brotli_where_it_is_installed(client: httpx.Client) -> None:
     ids=["bomb", "cut off", "not gzip", "deflate bomb", "unknown", "twice"],
 )
 def test_codings_that_cannot_be_read_pass_untouched(client: httpx.Client, coding: str, sent: bytes) -> None:
-    assert seen_untouched(
-        client.post("/v1/chat/completions", content=sent, headers={"content-encoding": coding}), sent
-    )
+    assert seen_untouched(client.post("/v1/chat/completions", content=sent, headers={"content-encoding": coding}), sent)
 
 
 def test_chunked_body(client: httpx.Client) -> None:
@@ -233,9 +226,7 @@ def test_upstream_errors_pass_with_headers(client: httpx.Client) -> None:
 def test_a_client_that_leaves_mid_body_hurts_nobody(server: Server, client: httpx.Client) -> None:
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", server.port)) as gone:
-            gone.sendall(
-                b'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 90000\r\n\r\n{"messages":['
-            )
+            gone.sendall(b'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 90000\r\n\r\n{"messages":[')
     answer = client.post("/v1/chat/completions", content=chat_body())
     assert answer.headers["x-headroom-compressed"] == "true"
     assert client.get("/threads").json()["stats"]["skipped"].get("client gone", 0) > 0

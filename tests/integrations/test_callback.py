@@ -58,18 +58,10 @@ def settle(check: Any) -> None:
 
 
 NOT_CHAT = {
-    "embedding": lambda u: litellm.embedding(
-        model="openai/text-embedding-3-small", input=[payloads.OUTPUT], **u
-    ),
-    "aembedding": lambda u: litellm.aembedding(
-        model="openai/text-embedding-3-small", input=[payloads.OUTPUT], **u
-    ),
-    "image_generation": lambda u: litellm.image_generation(
-        model="openai/dall-e-3", prompt=payloads.OUTPUT, **u
-    ),
-    "aimage_generation": lambda u: litellm.aimage_generation(
-        model="openai/dall-e-3", prompt=payloads.OUTPUT, **u
-    ),
+    "embedding": lambda u: litellm.embedding(model="openai/text-embedding-3-small", input=[payloads.OUTPUT], **u),
+    "aembedding": lambda u: litellm.aembedding(model="openai/text-embedding-3-small", input=[payloads.OUTPUT], **u),
+    "image_generation": lambda u: litellm.image_generation(model="openai/dall-e-3", prompt=payloads.OUTPUT, **u),
+    "aimage_generation": lambda u: litellm.aimage_generation(model="openai/dall-e-3", prompt=payloads.OUTPUT, **u),
     "speech": lambda u: litellm.speech(model="openai/tts-1", input=payloads.OUTPUT, voice="alloy", **u),
     "text_completion": lambda u: litellm.text_completion(
         model="openai/gpt-3.5-turbo-instruct", prompt=payloads.OUTPUT, **u
@@ -112,9 +104,7 @@ def test_other_calls_pass_byte_for_byte(name: str, recorder: Recorder) -> None:
 
 def test_total_is_exact_over_many_threads(recorder: Recorder, callback: HeadroomCallback) -> None:
     threads = [
-        threading.Thread(
-            target=lambda: [litellm.completion(MODEL, payloads.chat(), **to(recorder)) for _ in range(5)]
-        )
+        threading.Thread(target=lambda: [litellm.completion(MODEL, payloads.chat(), **to(recorder)) for _ in range(5)])
         for _ in range(8)
     ]
     for thread in threads:
@@ -337,9 +327,7 @@ def test_the_models_window_counts(monkeypatch: pytest.MonkeyPatch, recorder: Rec
     reset_callbacks(HeadroomCallback(model_limit=100_000))
     litellm.completion("openai/gpt-4o", payloads.chat(), **to(recorder))
     litellm.completion("openai/gpt-3.5-turbo", payloads.chat(), **to(recorder))
-    litellm.completion(
-        "openai/gpt-4o", payloads.chat(), max_tokens=3000, tools=[payloads.TOOL], **to(recorder)
-    )
+    litellm.completion("openai/gpt-4o", payloads.chat(), max_tokens=3000, tools=[payloads.TOOL], **to(recorder))
     window = litellm.model_cost["gpt-3.5-turbo"]["max_input_tokens"]
     assert limits[0] == 100_000
     assert limits[1] == window

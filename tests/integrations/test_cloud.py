@@ -148,9 +148,7 @@ def test_what_a_bad_service_does_changes_nothing(
 def test_redirects_are_not_followed(service: Recorder) -> None:
     with Recorder() as other:
         service.handler = lambda _: Reply(307, headers={"location": other.url + "/v1/saas/compress"})
-        assert (
-            engine(service.url, "original").compress(payloads.chat(), "gpt-4o").outcome.reason == "CloudError"
-        )
+        assert engine(service.url, "original").compress(payloads.chat(), "gpt-4o").outcome.reason == "CloudError"
         assert other.requests == []
 
 
@@ -237,9 +235,7 @@ def test_urls_that_would_leak_the_key_are_refused(url: str) -> None:
     assert KEY not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1", "https://example.com/x"]
-)
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1", "https://example.com/x"])
 def test_urls_that_are_fine(url: str) -> None:
     assert KEY not in repr(CloudClient(url, KEY))
 

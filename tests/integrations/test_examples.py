@@ -108,9 +108,7 @@ def test_the_gateway(recorder: Recorder, tmp_path: Path) -> None:
 
 def test_the_litellm_proxy_behind_the_middleware(recorder: Recorder, tmp_path: Path) -> None:
     pytest.importorskip("litellm.proxy.proxy_server", exc_type=ImportError)
-    (tmp_path / "proxy.yaml").write_text(
-        (EXAMPLES / "litellm" / "proxy.yaml").read_text().split("litellm_settings")[0]
-    )
+    (tmp_path / "proxy.yaml").write_text((EXAMPLES / "litellm" / "proxy.yaml").read_text().split("litellm_settings")[0])
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "litellm_proxy:app", "--port", str(port)]
     command += ["--app-dir", str(EXAMPLES / "asgi")]

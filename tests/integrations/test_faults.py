@@ -42,9 +42,7 @@ def assert_it_works(server: Server) -> None:
 def rubbish(seed: int) -> bytes:
     """A chat body with something broken: cut, flipped, nested, doubled, or no JSON at all."""
     rng = random.Random(seed)
-    body = bytearray(
-        json.dumps({"model": "m", "messages": [{"role": "user", "content": "x" * 3000}]}).encode()
-    )
+    body = bytearray(json.dumps({"model": "m", "messages": [{"role": "user", "content": "x" * 3000}]}).encode())
     kind = seed % 6
     if kind == 0:
         return bytes(body[: rng.randrange(len(body))])
@@ -133,9 +131,7 @@ def test_small_requests_do_not_wait_for_large_ones(server: Server) -> None:
         rows[3]["content"] = payloads.search_output(files=2700)
         large = json.dumps({"model": "gpt-4o", "messages": rows}).encode()
         assert len(large) > 2_000_000
-        small = json.dumps(
-            {"model": "gpt-4o", "messages": [{"role": "user", "content": "word " * 190}]}
-        ).encode()
+        small = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "word " * 190}]}).encode()
         times = []
         async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
             await client.post("/v1/chat/completions", content=small)

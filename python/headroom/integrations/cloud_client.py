@@ -161,9 +161,7 @@ class CloudClient:
         connection: http.client.HTTPConnection
         timeout = min(CONNECT_TIMEOUT_S, left)
         if self._tls is not None:
-            connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=timeout, context=self._tls
-            )
+            connection = http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._tls)
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)
         connection.connect()

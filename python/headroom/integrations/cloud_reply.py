@@ -46,9 +46,7 @@ def check_reply(sent: list[Any], reply: Any) -> tuple[list[Any], list[tuple[str,
     return out, changed
 
 
-def _compare(
-    old: Any, new: Any, key: str | None, fixed: bool, changed: list[tuple[str, str]], depth: int
-) -> None:
+def _compare(old: Any, new: Any, key: str | None, fixed: bool, changed: list[tuple[str, str]], depth: int) -> None:
     if type(old) is not type(new) or depth > MAX_DEPTH:
         raise CloudError("reply: a row changed its shape")
     if isinstance(old, dict):

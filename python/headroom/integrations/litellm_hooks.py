@@ -127,9 +127,7 @@ class HeadroomCallback(CustomLogger):
 
     # The work: one function for all layers.
 
-    def _work(
-        self, key: str, messages: Any, model: str, provider: Any, info: Any, tools: Any, max_tokens: Any
-    ) -> Any:
+    def _work(self, key: str, messages: Any, model: str, provider: Any, info: Any, tools: Any, max_tokens: Any) -> Any:
         """The messages to send: new ones, or those given. Runs in a worker thread; never raises."""
         try:
             state = STATES.get(key)
@@ -206,9 +204,7 @@ class HeadroomCallback(CustomLogger):
 
     # Layer: the deployment hook (aresponses, anthropic_messages; completions where there is no seam).
 
-    async def async_pre_call_deployment_hook(
-        self, kwargs: dict[str, Any], call_type: Any
-    ) -> dict[str, Any] | None:
+    async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> dict[str, Any] | None:
         """Called for every asynchronous call; returns new keyword arguments, or `None` to leave them."""
         name = str(getattr(call_type, "value", call_type))
         key = call_key(kwargs.get("litellm_logging_obj")) if kwargs.get("litellm_logging_obj") else None
@@ -223,9 +219,7 @@ class HeadroomCallback(CustomLogger):
         if not given:
             return None
         tools = kwargs.get("tools")
-        room = (
-            kwargs.get("max_output_tokens") or kwargs.get("max_completion_tokens") or kwargs.get("max_tokens")
-        )
+        room = kwargs.get("max_output_tokens") or kwargs.get("max_completion_tokens") or kwargs.get("max_tokens")
         model, provider = str(kwargs.get("model") or ""), kwargs.get("custom_llm_provider")
         args = (key, given, model, provider, kwargs.get("model_info"), tools, room)
         new = await workers.run(rough_size(given), self._work, *args)
@@ -239,11 +233,7 @@ class HeadroomCallback(CustomLogger):
             key = kwargs.get("litellm_call_id")
             call_type = str(kwargs.get("call_type", ""))
             litellm_proxy.note_savings(STATES.find(key), kwargs)
-            if (
-                call_type not in self.settings.call_types
-                or call_type.startswith("a")
-                or not isinstance(key, str)
-            ):
+            if call_type not in self.settings.call_types or call_type.startswith("a") or not isinstance(key, str):
                 return
             if call_type in SEAM_TYPES and self._has_seam:
                 return
@@ -278,9 +268,7 @@ class HeadroomCallback(CustomLogger):
         """The call is done: its count is final (or taken back, if a cache answered)."""
         self._succeeded(kwargs)
 
-    async def async_log_success_event(
-        self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
-    ) -> None:
+    async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         """As `log_success_event`."""
         self._succeeded(kwargs)
 
@@ -288,17 +276,13 @@ class HeadroomCallback(CustomLogger):
         """The attempt failed: nothing was saved by it."""
         self._failed(kwargs)
 
-    async def async_log_failure_event(
-        self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
-    ) -> None:
+    async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         """As `log_failure_event`."""
         self._failed(kwargs)
 
     # The proxy.
 
-    async def async_pre_call_hook(
-        self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any
-    ) -> None:
+    async def async_pre_call_hook(self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any) -> None:
         """The proxy's first hook: notes the request and its bypass header."""
         litellm_proxy.note_request(data)
 

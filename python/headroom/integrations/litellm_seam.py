@@ -96,6 +96,10 @@ def install(handlers: Callable[[Any], list[SeamHandler]]) -> bool:
     def should_run(self: Any, *args: Any, **kwargs: Any) -> bool:
         asked = bool(ask(self, *args, **kwargs))
         self.__dict__[_ASKED] = asked
+        if not asked and kwargs.get("tools") == []:
+            # acompletion drops an empty list of tools if any manager ran; completion, which it calls
+            # next, does not.
+            return False
         return asked or bool(taking_part(self, sys._getframe(1)))
 
     @functools.wraps(get)

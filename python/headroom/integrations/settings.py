@@ -58,9 +58,7 @@ class Settings:
         if not isinstance(self.min_tokens, int) or self.min_tokens < 0:
             raise ValueError(f"min_tokens must be a whole number, 0 or more, not {self.min_tokens!r}")
         if not isinstance(self.model_limit, int) or self.model_limit < 1:
-            raise ValueError(
-                f"model_limit must be a whole number of tokens above 0, not {self.model_limit!r}"
-            )
+            raise ValueError(f"model_limit must be a whole number of tokens above 0, not {self.model_limit!r}")
         if self.on_cloud_error not in ("local", "original"):
             raise ValueError(f'on_cloud_error must be "local" or "original", not {self.on_cloud_error!r}')
         if not self.cloud_timeout_s > 0:
@@ -68,9 +66,7 @@ class Settings:
         if self.config.retrieval:
             raise ValueError("retrieval needs a store for what is left out; the integrations have none")
         if unknown := sorted(self.call_types - set(CALL_TYPES)):
-            raise ValueError(
-                f"unknown call type {', '.join(map(repr, unknown))}; allowed: {', '.join(CALL_TYPES)}"
-            )
+            raise ValueError(f"unknown call type {', '.join(map(repr, unknown))}; allowed: {', '.join(CALL_TYPES)}")
 
     @classmethod
     def make(

@@ -402,7 +402,7 @@ fn comments(
     let is_settled = settled(lines, view, whole, out);
     let mut start = 0;
     for i in 0..=lines.len() {
-        if i < lines.len() && !is_settled[i] && view.comment[i] {
+        if is_settled.get(i) == Some(&false) && view.comment[i] {
             continue;
         }
         if i > start
@@ -450,7 +450,7 @@ fn tables(
     let mut words: Option<HashSet<&str>> = None;
     let mut start = 0;
     for i in 0..=lines.len() {
-        if i < lines.len() && !is_settled[i] && !view.blank[i] && is_data(code(i)) {
+        if is_settled.get(i) == Some(&false) && !view.blank[i] && is_data(code(i)) {
             continue;
         }
         let rest = start + TABLE_HEAD_LINES..i;

@@ -191,7 +191,7 @@ struct Sample {
 impl Sample {
     fn add(&mut self, line: &str) {
         let trimmed = line.trim();
-        if trimmed.starts_with("```") {
+        if trimmed.starts_with("```") && !self.in_comment {
             self.fences += 1;
             self.in_fence = !self.in_fence;
             return;
@@ -230,7 +230,9 @@ impl Sample {
     }
 
     fn confidence(&self) -> u8 {
-        if self.fences > 0 && self.unfenced * 4 > self.fenced {
+        // A few fences in a file are a string's or a comment's; about as many lines as that are a document.
+        let is_document = self.unfenced * 4 > self.fenced && self.unfenced < self.fenced * 4;
+        if self.fences > 0 && is_document {
             return 0;
         }
         self.both.iter().map(confidence).max().unwrap_or(0)
@@ -240,18 +242,32 @@ impl Sample {
 fn confidence(evidence: &Evidence) -> u8 {
     let Some((_, votes)) = evidence.best() else { return 0 };
     let judged = evidence.lines.saturating_sub(evidence.comment);
-    if judged < 3 || votes < MIN_VOTES {
+    // A file may be one long comment above a few lines of code: those few decide.
+    let is_commented = evidence.lines >= 10 && evidence.comment * 10 >= evidence.lines * 6;
+    let (min_judged, min_votes) = if is_commented { (1, MIN_VOTES_COMMENTED) } else { (3, MIN_VOTES) };
+    if judged < min_judged || votes < min_votes {
+        return 0;
+    }
+    // A few may stand in strings of a test's source.
+    if evidence.other > 1 && evidence.other * 30 > evidence.lines {
         return 0;
     }
     let share = evidence.code as f64 / judged as f64;
     let against = evidence.against as f64 / judged as f64;
     let votes_share = f64::from(votes) / judged as f64;
-    // A few may stand in strings of a test's source.
-    if evidence.other > 1 && evidence.other * 30 > evidence.lines {
-        return 0;
-    }
-    if share < 0.45 || against > 0.1 || votes_share < 0.15 {
+    let min_share = if votes_share >= STRONG_VOTES_SHARE { MIN_SHARE_STRONG } else { MIN_SHARE };
+    if share < min_share || against > 0.1 || votes_share < MIN_VOTES_SHARE {
         return 0;
     }
     (50.0 + 42.0 * (share - 2.0 * against).clamp(0.0, 1.0)) as u8
 }
+
+/// Votes that are enough where most lines are comments.
+const MIN_VOTES_COMMENTED: u32 = 4;
+/// Share of lines that must look like code.
+const MIN_SHARE: f64 = 0.45;
+/// The same where lines that only one language has are frequent.
+const MIN_SHARE_STRONG: f64 = 0.25;
+/// Votes per line that count as frequent, and the least there must be.
+const STRONG_VOTES_SHARE: f64 = 0.35;
+const MIN_VOTES_SHARE: f64 = 0.15;

@@ -1,11 +1,12 @@
 //! What of a diff stays: every changed line, unless its file is generated or clearly beside the
 //! question.
 //!
-//! A file that the question names keeps its context as well. Files are beside the question if it names others of the same diff and the diff is not small. A
-//! file that belongs to a named one (`test_app.py` to `app.py`), or that holds a literal of the
-//! question, stays. Linear.
+//! A file that the question names keeps its context as well. Files are beside the question if it
+//! names others of the same diff and the diff is not small. A file that belongs to a named one
+//! (`test_app.py` to `app.py`), or that holds a literal of the question, stays. Linear.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::parse::Part;
 use super::write::Source;
@@ -19,8 +20,19 @@ pub enum Fate {
     Full,
     /// They stay, but for context.
     Whole,
-    /// The first so many stay; one mark with this label stands for the rest.
-    Front(usize, String),
+    /// A part of the front stays; one mark stands for the rest.
+    Front(Front),
+}
+
+/// What stays of a file of which not all stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Front {
+    /// Hunks that stay.
+    pub hunks: usize,
+    /// Lines that stay of the hunk behind them.
+    pub lines: usize,
+    /// Why nobody needs the file, for the mark.
+    pub why: Option<&'static str>,
 }
 
 /// What stays of a diff.
@@ -53,6 +65,8 @@ const MIN_GATED_TOKENS: usize = 1000;
 const MANY_TOKENS: usize = 24_000;
 /// The same at level aggressive.
 const MANY_AGGRESSIVE_TOKENS: usize = 4_000;
+/// A few lines of a hunk say nothing without the rest.
+const MIN_FRONT_LINES: usize = 10;
 /// Changed lines longer than this on average are generated, in bytes.
 const GENERATED_LINE_BYTES: usize = 600;
 
@@ -61,13 +75,13 @@ struct File<'t> {
     path: &'t str,
     /// Tokens of its hunks, changes only.
     tokens: usize,
-    /// The same for each hunk.
-    hunk_tokens: Vec<usize>,
+    /// Tokens and lines of each hunk; a binary patch has no lines.
+    hunks: Vec<(usize, Range<usize>)>,
     added: usize,
     removed: usize,
     changed_bytes: usize,
     has_binary: bool,
-    lines: std::ops::Range<usize>,
+    lines: Range<usize>,
 }
 
 /// Chooses. `tokens` counts the source, for an explicit ratio.
@@ -89,7 +103,7 @@ pub fn choose(
         let why = generated(file);
         let is_beside = has_named && total >= MIN_GATED_TOKENS && !touched[i];
         if !named[i] && file.tokens >= MIN_COLLAPSED_TOKENS && (why.is_some() || is_beside) {
-            fates[i] = Fate::Front(0, label(file, why));
+            fates[i] = Fate::Front(Front { why, ..Front::default() });
         }
     }
     let mut context_lines = if is_aggressive { 0 } else { 1 };
@@ -112,13 +126,13 @@ pub fn choose(
         None if is_aggressive => MANY_AGGRESSIVE_TOKENS,
         None => MANY_TOKENS,
     };
-    cut_largest(&mut fates, &files, &named, budget);
+    cut_largest(&mut fates, &files, source, &named, budget);
     Choice { context_lines: Some(context_lines), with_blobs: false, with_statistics: false, files: fates }
 }
 
-/// Cuts deleted files, then the largest, until the rest fits; what is then free goes to the first
-/// hunks of the files that were cut.
-fn cut_largest(fates: &mut [Fate], files: &[File<'_>], named: &[bool], budget: usize) {
+/// Cuts deleted files, then the largest, until the rest fits; what is then free goes to the front
+/// of the files that were cut.
+fn cut_largest(fates: &mut [Fate], files: &[File<'_>], source: &Source<'_>, named: &[bool], budget: usize) {
     let whole = |fates: &[Fate]| (0..files.len()).filter(|i| fates[*i] == Fate::Whole).collect::<Vec<_>>();
     let mut left: usize = whole(fates).iter().map(|i| files[*i].tokens).sum();
     if left <= budget {
@@ -137,29 +151,32 @@ fn cut_largest(fates: &mut [Fate], files: &[File<'_>], named: &[bool], budget: u
     }
     let each = budget.saturating_sub(left) / cut.len().max(1);
     for i in cut {
-        let mut used = 0;
-        let fits = |tokens: &&usize| {
-            used += **tokens;
-            used <= each
-        };
-        let front = files[i].hunk_tokens.iter().take_while(fits).count();
-        fates[i] = Fate::Front(front, label(&files[i], None));
+        fates[i] = Fate::Front(front(&files[i], source, each));
     }
 }
 
-fn label(file: &File<'_>, why: Option<&str>) -> String {
-    let counts = match file.has_binary {
-        true => "binary".to_owned(),
-        false => format!("+{} -{}", file.added, file.removed),
+/// As many hunks of a file as fit, and lines of the next one.
+fn front(file: &File<'_>, source: &Source<'_>, max_tokens: usize) -> Front {
+    let mut used = 0;
+    let mut hunks = 0;
+    while let Some((tokens, _)) = file.hunks.get(hunks).filter(|(tokens, _)| used + tokens <= max_tokens) {
+        used += tokens;
+        hunks += 1;
+    }
+    let body = file.hunks.get(hunks).map_or(0..0, |(_, body)| body.clone());
+    let fits = |line: &&&str| {
+        used += line.len() / BYTES_PER_TOKEN + 1;
+        used <= max_tokens
     };
-    why.map_or(counts.clone(), |why| format!("{why}, {counts}"))
+    let lines = source.lines[body].iter().take_while(fits).count();
+    Front { hunks, lines: if lines < MIN_FRONT_LINES { 0 } else { lines }, why: None }
 }
 
 fn files<'t>(source: &Source<'_>, parts: &[Part<'t>]) -> Vec<File<'t>> {
     let empty = |path, start| File {
         path,
         tokens: 0,
-        hunk_tokens: Vec::new(),
+        hunks: Vec::new(),
         added: 0,
         removed: 0,
         changed_bytes: 0,
@@ -185,7 +202,7 @@ fn files<'t>(source: &Source<'_>, parts: &[Part<'t>]) -> Vec<File<'t>> {
                     }
                 }
                 file.tokens += hunk.at.section.len() / BYTES_PER_TOKEN + 4;
-                file.hunk_tokens.push(file.tokens - before);
+                file.hunks.push((file.tokens - before, hunk.body.clone()));
                 file.lines.end = hunk.body.end;
             }
             Part::Binary(lines) => {
@@ -193,7 +210,7 @@ fn files<'t>(source: &Source<'_>, parts: &[Part<'t>]) -> Vec<File<'t>> {
                 // Base 85 has about two bytes to a token.
                 let tokens = source.lines[lines.clone()].iter().map(|l| l.len()).sum::<usize>() / 2;
                 file.tokens += tokens;
-                file.hunk_tokens.push(tokens);
+                file.hunks.push((tokens, 0..0));
                 file.lines.end = lines.end;
             }
             Part::Head(_) | Part::Raw(_) => {}

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::choose::{Choice, Fate};
+use super::choose::{Choice, Fate, Front};
 use super::head;
 use super::parse::{At, Hunk, Part, body_end};
 use crate::mark::{self, Omission, Unit};
@@ -106,19 +106,18 @@ pub fn write(source: &Source<'_>, parts: &[Part<'_>], choice: &Choice) -> Writte
                     .count();
                 let fate = choice.files.get(file).unwrap_or(&Fate::Whole);
                 let context_lines = choice.context_lines.filter(|_| *fate != Fate::Full);
-                let (front, label) = match fate {
-                    Fate::Full | Fate::Whole => (end - i, ""),
-                    Fate::Front(n, label) => ((*n).min(end - i), label.as_str()),
+                let front = match fate {
+                    Fate::Full | Fate::Whole => Front { hunks: end - i, ..Front::default() },
+                    Fate::Front(front) => Front { hunks: front.hunks.min(end - i), ..front.clone() },
                 };
-                for part in &parts[i..i + front] {
+                for part in &parts[i..i + front.hunks] {
                     match part {
                         Part::Hunk(hunk) => w.hunk(hunk, context_lines),
                         other => other.lines().for_each(|line| w.raw(line)),
                     }
                 }
-                if i + front < end {
-                    let lines = parts[i + front].lines().start..parts[end - 1].lines().end;
-                    w.collapse(lines, hunk_ordinal + front + 1, end - i - front, label);
+                if i + front.hunks < end {
+                    w.collapse(&parts[i + front.hunks..end], hunk_ordinal + front.hunks + 1, &front);
                 }
                 hunk_ordinal += end - i;
                 i = end;
@@ -176,11 +175,36 @@ impl Writer<'_, '_> {
         ));
     }
 
-    fn collapse(&mut self, lines: Range<usize>, first: usize, count: usize, label: &str) {
-        mark::write_mark(&mut self.out.text, Unit::Hunk, first, count, Some(label));
+    /// One mark for these hunks, or for what stays behind the first lines of the first of them.
+    fn collapse(&mut self, parts: &[Part<'_>], first_hunk: usize, front: &Front) {
+        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return };
+        let mut lines = first.lines().start..last.lines().end;
+        let (mut unit, mut ordinal, mut count) = (Unit::Hunk, first_hunk, parts.len());
+        if let Some(kept) = self.front_of_hunk(first, front.lines) {
+            lines.start = kept;
+            (unit, ordinal, count) = (Unit::Line, kept + 1, lines.len());
+        }
+        let label = label(parts, &self.source.lines, lines.start, front.why);
+        mark::write_mark(&mut self.out.text, unit, ordinal, count, Some(&label));
         self.out.text.push('\n');
-        self.out.omissions.push(self.source.omission(lines, Unit::Hunk, first, count));
+        self.out.omissions.push(self.source.omission(lines, unit, ordinal, count));
         self.delta = None;
+    }
+
+    /// Writes the first `n` lines of a hunk; gives the line behind them, if some are left.
+    fn front_of_hunk(&mut self, part: &Part<'_>, n: usize) -> Option<usize> {
+        let Part::Hunk(hunk) = part else { return None };
+        let body = &self.source.lines[hunk.body.clone()];
+        // What is said of the last line stays with it.
+        let n = n + usize::from(n > 0 && body.get(n).is_some_and(|l| l.starts_with('\\')));
+        if n == 0 || n >= body.len() || !hunk.is_whole {
+            return None;
+        }
+        let (old_count, new_count) = counts(&body[..n]);
+        let at = At { old: (hunk.at.old.0, old_count), new: (hunk.at.new.0, new_count), ..hunk.at };
+        let end = hunk.body.start + n;
+        self.run(&at, hunk, hunk.body.start..end, true);
+        Some(end)
     }
 
     /// Writes a hunk with so many lines of context; where more was left out it becomes several.
@@ -251,6 +275,24 @@ impl Writer<'_, '_> {
         }
         self.delta = hunk.is_whole.then_some(delta + at.new.1 as i64 - at.old.1 as i64);
     }
+}
+
+/// What a mark says of the hunks in its place, from line `start` on.
+fn label(parts: &[Part<'_>], lines: &[&str], start: usize, why: Option<&str>) -> String {
+    let (mut added, mut removed, mut has_binary) = (0, 0, false);
+    for part in parts {
+        match part {
+            Part::Hunk(hunk) => {
+                let gone = &lines[hunk.body.start.max(start)..hunk.body.end.max(start)];
+                added += gone.iter().filter(|l| l.starts_with('+')).count();
+                removed += gone.iter().filter(|l| l.starts_with('-')).count();
+            }
+            Part::Binary(_) => has_binary = true,
+            Part::Raw(_) | Part::Head(_) => {}
+        }
+    }
+    let counts = if has_binary { "binary".to_owned() } else { format!("+{added} -{removed}") };
+    why.map_or(counts.clone(), |why| format!("{why}, {counts}"))
 }
 
 /// Statistics of fewer bytes cost less than a mark.
@@ -469,12 +511,22 @@ mod tests {
 
     #[test]
     fn a_collapsed_file_keeps_its_header_and_says_how_much() {
-        let choice =
-            Choice { files: vec![Fate::Whole, Fate::Front(0, "lock file, +3 -2".into())], ..cut_to(1) };
+        let lock = Front { why: Some("lock file"), ..Front::default() };
+        let choice = Choice { files: vec![Fate::Whole, Fate::Front(lock)], ..cut_to(1) };
         let written = shortened(TWO_HUNKS, &choice);
         assert_eq!(written.text, "diff x\n[… 2 hunks 1-2: lock file, +3 -2]\n");
         let long = decode(&written.text).unwrap();
         assert!(long.starts_with("diff --git a/x b/x\n--- a/x\n+++ b/x\n[… 2 hunks"));
+    }
+
+    #[test]
+    fn the_front_of_a_hunk_has_a_header_of_its_own() {
+        let front = Front { lines: 5, ..Front::default() };
+        let choice = Choice { files: vec![Fate::Whole, Fate::Front(front)], ..cut_to(1) };
+        let written = shortened(TWO_HUNKS, &choice);
+        assert_eq!(written.text, "diff x\n@@ 10 fn f()\n a1\n a2\n a3\n-b\n+c\n[… 9 lines 11-19: +2 -1]\n");
+        assert_eq!(TWO_HUNKS[written.omissions[1].range.clone()].lines().count(), 9);
+        assert!(decode(&written.text).unwrap().contains("@@ -10,4 +10,4 @@ fn f()\n a1\n"));
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub fn reference(prefix: &str, path: &str, is_path: impl Fn(&str) -> bool) -> St
     let mut scope = prefix;
     loop {
         if let Some(name) = path.strip_prefix(scope)
+            && text::is_bare_key(name)
             && resolve(prefix, name, &is_path).as_deref() == Some(path)
         {
             return name.to_owned();
@@ -397,6 +398,7 @@ mod tests {
             assert_eq!(resolve(prefix, name, is_path).as_deref(), Some(path));
         }
         assert_eq!(resolve("", "x", is_path), None);
+        assert_eq!(reference("a.", "a.", |p| p == "a."), "a.", "an empty name is none");
     }
 
     #[test]

@@ -146,11 +146,13 @@ impl<'b> Reader<'b> {
                 self.at += 1;
                 out.push(char::from(open));
                 let close = if map { "}" } else { "]" };
+                let (between, place) =
+                    if map && self.eat(" ") { (" ", Place::Spaced) } else { (",", Place::Inside) };
                 let mut first = true;
                 while !self.eat(close) {
                     if !first {
                         out.push(',');
-                        self.eat(",").then_some(())?;
+                        self.eat(between).then_some(())?;
                     }
                     first = false;
                     if let Some(mark) = self.mark() {
@@ -160,7 +162,7 @@ impl<'b> Reader<'b> {
                     if map {
                         self.map_key(out)?;
                     }
-                    self.value(out, Place::Inside, tables, depth + 1)?;
+                    self.value(out, place, tables, depth + 1)?;
                 }
                 out.push_str(close);
             }

@@ -140,7 +140,7 @@ fn json_in_strings_is_written_as_json() {
     let body =
         check(&format!(r#"{{"type":"text","text":{},"more":{}}}"#, quoted(inner), quoted(&quoted(inner))));
     assert!(
-        body.starts_with("{type:text,text:@{rows:[3]{id,name}:\n1,a \"b\"\n2,c\n3,d\n,n:1.0},"),
+        body.starts_with("{ type:text text:@{rows:[3]{id,name}:\n1,a \"b\"\n2,c\n3,d\n,n:1.0} "),
         "{body}"
     );
     check(&format!(

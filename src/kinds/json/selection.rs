@@ -40,7 +40,7 @@ fn a_selection_shows_the_record_and_names_the_others() {
     assert_eq!(
         done.text,
         "{total:8,items:[8]:\n[… 4 records 1-4: only name,state]\nnode-0,s1\nnode-1,s2\nnode-2,s1\nnode-3,s1\n\
-         {name:node-4,state:s2,size:28,text:\"some words, number 4\"}\n\
+         { name:node-4 state:s2 size:28 text:\"some words, number 4\"}\n\
          [… 3 records 6-8: only name,state]\nnode-5,s1\nnode-6,s1\nnode-7,s2\n}"
     );
     assert_eq!(done.omissions.len(), 2);
@@ -72,7 +72,7 @@ fn failures_and_rarities_stay() {
     states[70] = 9;
     let json = records(&states).replace("\"s9\"", "\"CrashLoopBackOff\"");
     let done = compress(&json, "how large is `node-4`?", &Options::default(), Source::ToolOutput).unwrap();
-    assert!(done.text.contains("{name:node-70,state:CrashLoopBackOff,size:490"), "{}", done.text);
+    assert!(done.text.contains("{ name:node-70 state:CrashLoopBackOff size:490"), "{}", done.text);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn members_of_maps_are_records() {
         compress(&json, "what is under \"key-0017\"?", &Options::default(), Source::ToolOutput).unwrap();
     assert_eq!(
         done.text,
-        "{key-0000:value-0,[… 15 records 2-16],key-0016:value-16,key-0017:value-17,key-0018:value-18,[… 20 records 20-39],key-0039:value-39}"
+        "{ key-0000:value-0 [… 15 records 2-16] key-0016:value-16 key-0017:value-17 key-0018:value-18 [… 20 records 20-39] key-0039:value-39}"
     );
     assert!(read(&done.text).is_some());
 }

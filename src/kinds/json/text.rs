@@ -14,6 +14,8 @@ pub enum Place {
     Line,
     /// Inside brackets: ends at `,` `;` `]` `}` or the end of the line.
     Inside,
+    /// In an object whose members stand apart by spaces: as inside, and at a space.
+    Spaced,
     /// In a table's header: as inside, and no bracket at all.
     Header,
 }
@@ -24,6 +26,7 @@ pub fn ends_bare(place: Place, b: u8) -> bool {
         b',' | b'\n' => true,
         b';' | b']' | b'}' => place != Place::Line,
         b')' => place == Place::Header,
+        b' ' => place == Place::Spaced,
         _ => false,
     }
 }

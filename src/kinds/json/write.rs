@@ -30,6 +30,9 @@ pub const PLAIN_ROW: &str = "==";
 const MAX_WASTE: usize = 4;
 /// A table of one row says its keys no less often than the row itself.
 const MIN_ROWS: usize = 2;
+/// A text in quotes, or the space that says how members stand apart, costs as much as this many spaces
+/// in place of commas gain.
+const MEMBERS_PER_QUOTED: usize = 3;
 /// Objects with two members are hardly maps.
 const MIN_MAP_ROWS: usize = 3;
 /// Writes minified JSON.
@@ -179,12 +182,18 @@ impl<'t, 's> Writer<'t, 's> {
         let tape = self.tape;
         let map = tape.kind(id) == Kind::Object;
         let kept = if tables { self.kept_elements(id) } else { None };
-        self.out.push(if map { '{' } else { '[' });
+        let spaced = map && self.is_spaced(id);
+        let place = if spaced { Place::Spaced } else { Place::Inside };
+        self.out.push_str(match (map, spaced) {
+            (true, true) => "{ ",
+            (true, false) => "{",
+            _ => "[",
+        });
         let mut row = 0;
         let mut next = id + 1;
         while next < tape.next(id) {
             if row > 0 {
-                self.out.push(',');
+                self.out.push(if spaced { ' ' } else { ',' });
             }
             let out = kept.as_ref().map_or(0, |kept| kept[row..].iter().take_while(|k| !**k).count());
             if out > 0 {
@@ -200,15 +209,35 @@ impl<'t, 's> Writer<'t, 's> {
                 continue;
             }
             if map {
-                text::write_key(&mut self.out, tape.inner(next));
+                if spaced && tape.inner(next).contains(' ') {
+                    text::write_quoted(&mut self.out, tape.inner(next));
+                } else {
+                    text::write_key(&mut self.out, tape.inner(next));
+                }
                 self.out.push(':');
                 next += 1;
             }
-            self.value(next, Place::Inside, tables);
+            self.value(next, place, tables);
             next = tape.next(next);
             row += 1;
         }
         self.out.push(if map { '}' } else { ']' });
+    }
+
+    /// Whether the members of an object are better set apart by spaces than by commas: a word after a
+    /// space is mostly one token, after a comma two, but texts with spaces then need quotes.
+    fn is_spaced(&self, id: Id) -> bool {
+        let tape = self.tape;
+        let (mut members, mut to_quote) = (0_usize, 0);
+        for (key, value) in tape.members(id) {
+            members += 1;
+            to_quote += usize::from(tape.inner(key).contains(' '));
+            if tape.kind(value) == Kind::String {
+                let inner = tape.inner(value);
+                to_quote += usize::from(inner.contains(' ') && !inner.contains(','));
+            }
+        }
+        members >= MEMBERS_PER_QUOTED && to_quote * MEMBERS_PER_QUOTED <= members
     }
 
     /// Which elements of an array, or members of a map of records, stay.

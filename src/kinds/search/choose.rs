@@ -47,7 +47,8 @@ pub struct Choice {
 }
 
 impl Choice {
-    fn all(parsed: &Parsed<'_>) -> Self {
+    /// Everything stays.
+    pub fn all(parsed: &Parsed<'_>) -> Self {
         Choice { keep: vec![true; parsed.lines.len()], named: vec![true; parsed.paths.len()] }
     }
 }

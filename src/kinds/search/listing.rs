@@ -10,8 +10,14 @@
 //! stand as they were, with `\` before them if they could be read as a directory. Linear in the text
 //! and the depth of its paths.
 
-use super::matches::split_lines;
-use crate::mark::Rendered;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::choose::{self, Choice};
+use super::matches::{Line, Match, Parsed, Style, split_lines};
+use crate::kinds::Context;
+use crate::mark::{self, Omission, Rendered, Unit};
+use crate::select;
 
 /// Words of the header of a list of paths.
 pub const PATH_WORDS: &str = "paths: directory/ names, indented below what it shares";
@@ -120,44 +126,117 @@ fn finish(mut out: String, like: &str) -> String {
     out
 }
 
-fn rendered(text: &str, body: String, words: &str, decode: fn(&str) -> String) -> Option<Rendered> {
-    (body.len() < text.len() && decode(&body) == text).then(|| Rendered {
-        text: body,
+/// A body and what it leaves out.
+#[derive(Default)]
+struct Listed {
+    text: String,
+    omissions: Vec<Omission>,
+}
+
+impl Listed {
+    fn mark(&mut self, lines: Range<usize>, ranges: &[Range<usize>]) {
+        let (first, count) = (lines.start + 1, lines.len());
+        mark::write_mark(&mut self.text, Unit::Line, first, count, None);
+        self.text.push('\n');
+        let range = ranges[lines.start].start..ranges[lines.end - 1].end;
+        self.omissions.push(Omission { range, unit: Unit::Line, first, count });
+    }
+}
+
+/// Encodes without loss, checks that, and then leaves out what the context allows.
+fn compress(
+    text: &str,
+    cx: &Context<'_>,
+    units: Parsed<'_>,
+    words: &str,
+    encode: fn(&str, &Parsed<'_>, &Choice) -> Listed,
+    decode: fn(&str) -> String,
+) -> Option<Rendered> {
+    let mut listed = encode(text, &units, &Choice::all(&units));
+    if listed.text.len() >= text.len() || decode(&listed.text) != text {
+        return None;
+    }
+    let mut transforms = vec!["search:list"];
+    if cx.may_omit() {
+        let ranges = select::lines(text);
+        let choice = choose::choose(&units, &ranges, text, cx.query, cx.options, || cx.tokens.count(text));
+        if choice.keep.contains(&false) {
+            listed = encode(text, &units, &choice);
+            transforms.push("search:select");
+        }
+    }
+    Some(Rendered {
+        text: listed.text,
         header: Some(words.to_owned()),
-        omissions: Vec::new(),
-        transforms: vec!["search:list"],
+        omissions: listed.omissions,
+        transforms,
     })
 }
 
 /// Groups a list of paths.
-pub fn compress_paths(text: &str, _cx: &super::Context<'_>) -> Option<Rendered> {
-    rendered(text, encode_paths(text), PATH_WORDS, decode_paths)
+pub fn compress_paths(text: &str, cx: &Context<'_>) -> Option<Rendered> {
+    compress(text, cx, path_units(text), PATH_WORDS, encode_paths, decode_paths)
 }
 
-fn encode_paths(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut above = Above::default();
-    let mut current: Option<&str> = None;
-    for line in split_lines(text) {
-        match split_path(line) {
-            Some((directory, name)) => {
-                if current != Some(directory) {
-                    above.write(&mut out, directory);
-                    current = Some(directory);
-                } else {
-                    out.pop();
-                }
-                out.push(' ');
-                out.push_str(name);
-                out.push('\n');
-            }
-            None => {
-                push_plain(&mut out, line);
-                current = None;
-            }
-        }
+/// Each path is a unit of its directory.
+fn path_units(text: &str) -> Parsed<'_> {
+    let mut units = Parsed::empty(Style { pathed: true, numbered: false }, text);
+    let mut ids: HashMap<&str, usize> = HashMap::new();
+    for raw in split_lines(text) {
+        let hit = split_path(raw).map(|(directory, name)| {
+            let path = *ids.entry(directory).or_insert_with(|| {
+                units.paths.push(directory);
+                units.paths.len() - 1
+            });
+            Match { path, number: "", separator: b':', text: name }
+        });
+        units.lines.push(Line { raw, hit });
     }
-    finish(out, text)
+    units
+}
+
+fn encode_paths(text: &str, units: &Parsed<'_>, choice: &Choice) -> Listed {
+    let ranges = select::lines(text);
+    let mut out = Listed::default();
+    let mut above = Above::default();
+    let mut current: Option<usize> = None;
+    let mut i = 0;
+    while i < units.lines.len() {
+        let line = &units.lines[i];
+        let Some(hit) = line.hit else {
+            push_plain(&mut out.text, line.raw);
+            current = None;
+            i += 1;
+            continue;
+        };
+        let is_named = choice.keep[i] || choice.named[hit.path];
+        if is_named && current != Some(hit.path) {
+            above.write(&mut out.text, units.paths[hit.path]);
+            out.text.push('\n');
+            current = Some(hit.path);
+        }
+        if choice.keep[i] {
+            // Behind the directory or the name before it.
+            out.text.pop();
+            out.text.push(' ');
+            out.text.push_str(hit.text);
+            out.text.push('\n');
+            i += 1;
+            continue;
+        }
+        let end = (i..units.lines.len())
+            .find(|j| {
+                let next = units.lines[*j].hit.map(|m| m.path);
+                let differs = next != Some(hit.path);
+                choice.keep[*j] || differs && (is_named || next.is_none_or(|path| choice.named[path]))
+            })
+            .unwrap_or(units.lines.len());
+        out.mark(i..end, &ranges);
+        current = None;
+        i = end;
+    }
+    out.text = finish(out.text, text);
+    out
 }
 
 /// Decodes a list of paths.
@@ -168,7 +247,7 @@ pub fn decode_paths(body: &str) -> String {
         match read_directory(line) {
             Some((indent, rest, names)) => {
                 let directory = above.read(indent, rest);
-                for name in names.split(' ') {
+                for name in names.split(' ').filter(|name| !name.is_empty()) {
                     out.push_str(&directory);
                     out.push('/');
                     out.push_str(name);
@@ -185,38 +264,68 @@ pub fn decode_paths(body: &str) -> String {
 }
 
 /// Groups the output of `ls -R`.
-pub fn compress_directories(text: &str) -> Option<Rendered> {
-    rendered(text, encode_directories(text), DIRECTORY_WORDS, decode_directories)
+pub fn compress_directories(text: &str, cx: &Context<'_>) -> Option<Rendered> {
+    compress(text, cx, directory_units(text), DIRECTORY_WORDS, encode_directories, decode_directories)
 }
 
-fn encode_directories(text: &str) -> String {
-    let lines = split_lines(text);
-    let mut out = String::with_capacity(text.len());
+/// Each name is a unit of its directory; directories stay.
+fn directory_units(text: &str) -> Parsed<'_> {
+    let mut units = Parsed::empty(Style { pathed: false, numbered: false }, text);
+    let mut is_open = false;
+    for raw in split_lines(text) {
+        if directory_of(raw).is_some() {
+            units.paths.push(raw);
+            is_open = true;
+        } else {
+            is_open &= is_name(raw);
+        }
+        let is_unit = is_open && directory_of(raw).is_none();
+        let path = units.paths.len().saturating_sub(1);
+        let hit = is_unit.then_some(Match { path, number: "", separator: b':', text: raw });
+        units.lines.push(Line { raw, hit });
+    }
+    units
+}
+
+fn encode_directories(text: &str, units: &Parsed<'_>, choice: &Choice) -> Listed {
+    let ranges = select::lines(text);
+    let lines = &units.lines;
+    let mut out = Listed::default();
     let mut above = Above::default();
     let mut i = 0;
     let mut after_block = false;
     while i < lines.len() {
+        if !choice.keep[i] {
+            let end = (i..lines.len()).find(|j| choice.keep[*j]).unwrap_or(lines.len());
+            out.mark(i..end, &ranges);
+            after_block = false;
+            i = end;
+            continue;
+        }
         // Between two directories stands one empty line; it is not written.
-        let at = i + usize::from(after_block && lines[i].is_empty());
-        let head =
-            lines.get(at).and_then(|l| directory_of(l)).filter(|d| can_encode(d) && (at > i || !after_block));
+        let at = i + usize::from(after_block && lines[i].raw.is_empty());
+        let head = lines
+            .get(at)
+            .and_then(|l| directory_of(l.raw))
+            .filter(|d| can_encode(d) && (at > i || !after_block));
         let Some(directory) = head else {
-            push_plain(&mut out, lines[i]);
+            push_plain(&mut out.text, lines[i].raw);
             after_block = false;
             i += 1;
             continue;
         };
-        above.write(&mut out, directory);
+        above.write(&mut out.text, directory);
         i = at + 1;
-        while let Some(name) = lines.get(i).filter(|l| is_name(l) && directory_of(l).is_none()) {
-            out.push(' ');
-            out.push_str(name);
+        while let Some(name) = lines.get(i).and_then(|l| l.hit).filter(|_| choice.keep[i]) {
+            out.text.push(' ');
+            out.text.push_str(name.text);
             i += 1;
         }
-        out.push('\n');
+        out.text.push('\n');
         after_block = true;
     }
-    finish(out, text)
+    out.text = finish(out.text, text);
+    out
 }
 
 /// Decodes the output of `ls -R`.
@@ -253,10 +362,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn paths(text: &str) -> String {
+        let units = path_units(text);
+        encode_paths(text, &units, &Choice::all(&units)).text
+    }
+
+    fn directories(text: &str) -> String {
+        let units = directory_units(text);
+        encode_directories(text, &units, &Choice::all(&units)).text
+    }
+
     #[test]
     fn names_stand_behind_their_directory() {
         let text = "README.md\nsrc/lib.rs\nsrc/mark.rs\nsrc/kinds/mod.rs\nsrc/kinds/code/a.rs\ntests/my file.rs\n/etc/x\n";
-        let body = encode_paths(text);
+        let body = paths(text);
         assert_eq!(
             body,
             "README.md\nsrc/ lib.rs mark.rs\n kinds/ mod.rs\n  code/ a.rs\ntests/my file.rs\n/etc/ x\n"
@@ -268,9 +387,25 @@ mod tests {
     fn directories_of_ls_are_indented() {
         let text =
             "<out>\n.:\na.txt\nsrc\n\n./src:\nlib.rs\n\n./src/empty:\n\n./src/kinds:\nmod.rs\n</out>\n";
-        let body = encode_directories(text);
+        let body = directories(text);
         assert_eq!(body, "<out>\n./ a.txt src\n src/ lib.rs\n  empty/\n  kinds/ mod.rs\n</out>\n");
         assert_eq!(decode_directories(&body), text);
+    }
+
+    #[test]
+    fn names_left_out_leave_a_mark() {
+        let text = "a/b/1\na/b/2\na/b/3\na/c/4\na/d/5\na/d/6\n";
+        let units = path_units(text);
+        let keep = vec![true, false, false, false, false, true];
+        let named = encode_paths(text, &units, &Choice { keep: keep.clone(), named: vec![true; 3] });
+        assert_eq!(named.text, "a/b/ 1\n[… 2 lines 2-3]\n c/\n[… 1 line 4]\n d/\n[… 1 line 5]\n d/ 6\n");
+        let unnamed = encode_paths(text, &units, &Choice { keep, named: vec![true, false, false] });
+        assert_eq!(unnamed.text, "a/b/ 1\n[… 2 lines 2-3]\n[… 2 lines 4-5]\n d/ 6\n");
+        let text = ".:\na\nb\nc\nd\n\n./x:\ne\n";
+        let units = directory_units(text);
+        let keep = vec![true, true, false, false, true, true, true, true];
+        let listed = encode_directories(text, &units, &Choice { keep, named: vec![true; 2] });
+        assert_eq!(listed.text, "./ a\n[… 2 lines 3-4]\nd\n\n x/ e\n");
     }
 
     fn line() -> impl Strategy<Value = String> {
@@ -288,8 +423,35 @@ mod tests {
         #[test]
         fn any_listing_comes_back(lines in prop::collection::vec(line(), 0..30), newline: bool) {
             let text = lines.join("\n") + if newline { "\n" } else { "" };
-            prop_assert_eq!(&decode_paths(&encode_paths(&text)), &text, "{}", encode_paths(&text));
-            prop_assert_eq!(&decode_directories(&encode_directories(&text)), &text, "{}", encode_directories(&text));
+            prop_assert_eq!(&decode_paths(&paths(&text)), &text, "{}", paths(&text));
+            prop_assert_eq!(&decode_directories(&directories(&text)), &text, "{}", directories(&text));
+        }
+
+        #[test]
+        fn marks_and_what_was_omitted_give_the_text(
+            lines in prop::collection::vec(line(), 0..30),
+            flags in prop::collection::vec((any::<bool>(), any::<bool>()), 30),
+        ) {
+            let text: String = lines.iter().map(|l| format!("{l}\n")).collect();
+            for kind in 0..2 {
+                let units = if kind == 0 { path_units(&text) } else { directory_units(&text) };
+                let keep = units.lines.iter().zip(&flags).map(|(l, f)| l.hit.is_none() || f.0).collect();
+                let named = (0..units.paths.len()).map(|i| flags[i].1).collect();
+                let choice = Choice { keep, named };
+                let (listed, long) = match kind {
+                    0 => { let l = encode_paths(&text, &units, &choice); let d = decode_paths(&l.text); (l, d) }
+                    _ => { let l = encode_directories(&text, &units, &choice); let d = decode_directories(&l.text); (l, d) }
+                };
+                let mut restored = String::new();
+                let mut omissions = listed.omissions.iter();
+                for line in split_lines(&long) {
+                    match line.starts_with(mark::MARK_OPEN) {
+                        true => if let Some(o) = omissions.next() { restored.push_str(&text[o.range.clone()]) },
+                        false => { restored.push_str(line); restored.push('\n'); }
+                    }
+                }
+                prop_assert_eq!(&restored, &text, "{}", listed.text);
+            }
         }
 
         #[test]

@@ -57,6 +57,19 @@ pub struct Parsed<'t> {
     pub ends_with_newline: bool,
 }
 
+impl Parsed<'_> {
+    /// No lines yet.
+    pub fn empty(style: Style, text: &str) -> Self {
+        Parsed {
+            style,
+            lines: Vec::new(),
+            paths: Vec::new(),
+            has_context: false,
+            ends_with_newline: text.ends_with('\n'),
+        }
+    }
+}
+
 /// What separates groups of matches with context.
 pub const GROUP_SEPARATOR: &str = "--";
 
@@ -68,13 +81,7 @@ pub fn split_lines(text: &str) -> Vec<&str> {
 /// Reads `text` as written in `style`.
 pub fn parse(text: &str, style: Style) -> Parsed<'_> {
     let raws = split_lines(text);
-    let mut out = Parsed {
-        style,
-        lines: Vec::with_capacity(raws.len()),
-        paths: Vec::new(),
-        has_context: false,
-        ends_with_newline: text.ends_with('\n'),
-    };
+    let mut out = Parsed::empty(style, text);
     let mut ids: HashMap<&str, usize> = HashMap::new();
     if !style.pathed {
         // A path on a line of its own is the file of the matches below it.

@@ -34,7 +34,7 @@ impl Kind for Search {
         match shape::shape(text)?.0 {
             Shape::Matches(style) => compress_matches(text, style, cx),
             Shape::Paths => listing::compress_paths(text, cx),
-            Shape::Directories => listing::compress_directories(text),
+            Shape::Directories => listing::compress_directories(text, cx),
             Shape::Tree => tree::compress(text),
         }
     }

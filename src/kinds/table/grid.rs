@@ -39,6 +39,8 @@ const SAMPLE_LINES: usize = 200;
 const MIN_LINES: usize = 6;
 /// At least this share of the lines must have the table's layout, in percent.
 const MIN_FITTING_PERCENT: usize = 90;
+/// Longer fields are no names of columns.
+const MAX_NAME_BYTES: usize = 40;
 /// A line longer than this is no row of a table.
 const MAX_LINE_BYTES: usize = 4000;
 
@@ -59,14 +61,13 @@ pub fn recognise(text: &str) -> Option<(Layout, u8)> {
     }
     for delimiter in [b'\t', b',', b';', b'|'] {
         if is_delimited(&sample, delimiter) {
-            return Some((Layout::Delimited(delimiter), 80));
+            // With a head it is surer than a log whose lines begin with a time.
+            let headed = fields(sample[0], delimiter).iter().all(|name| is_name(name));
+            return Some((Layout::Delimited(delimiter), if headed { 90 } else { 78 }));
         }
     }
-    let starts = column_starts(sample[0]);
-    let fits = |line: &&&str| {
-        starts[1..].iter().filter(|at| line.len() > **at).all(|at| line.as_bytes()[at - 1] == b' ')
-    };
-    (starts.len() >= 3 && most(sample.iter().filter(fits).count())).then_some((Layout::Columns, 75))
+    (is_capital_head(sample[0], &sample[1..]) || is_above_numbers(sample[0], &sample[1..]))
+        .then_some((Layout::Columns, 86))
 }
 
 impl Grid {
@@ -206,20 +207,57 @@ fn is_permissions(line: &str) -> bool {
         && b[10..].contains(&b' ')
 }
 
-/// Where the names of a head of capitals begin (`NAME   READY   STATUS`); empty if it is none.
-fn column_starts(head: &str) -> Vec<usize> {
-    let b = head.as_bytes();
-    let is_head = head.is_ascii()
-        && b.iter().any(u8::is_ascii_uppercase)
-        && b.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || b" -_()/%+#:".contains(c));
-    if !is_head {
-        return Vec::new();
+/// Whether a field of a first line is a column's name.
+fn is_name(field: &str) -> bool {
+    let field = field.trim().trim_matches('"');
+    field.len() <= MAX_NAME_BYTES
+        && field.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '#')
+        && !field.contains("://")
+}
+
+/// A head of at least three words in capitals (`NAME   READY   STATUS`, `USER  PID %CPU`) above lines
+/// that have a word for each.
+fn is_capital_head(head: &str, rows: &[&str]) -> bool {
+    let allowed = |c: u8| c.is_ascii_uppercase() || c.is_ascii_digit() || b" -_()/%+#:".contains(&c);
+    let words = head.split_whitespace().count();
+    if words < 3
+        || !head.bytes().all(allowed)
+        || !head.starts_with(|c: char| c.is_ascii_uppercase() || c == ' ')
+    {
+        return false;
     }
-    let starts =
-        (0..b.len()).filter(|&i| b[i] != b' ' && (i == 0 || i >= 2 && b[i - 1] == b' ' && b[i - 2] == b' '));
-    let starts: Vec<usize> = starts.collect();
-    // Names of a head that are right-aligned do not begin their columns.
-    if starts.first() == Some(&0) { starts } else { Vec::new() }
+    // Names of two words have two spaces or more around them (`CONTAINER ID   IMAGE`).
+    let columns = head.split("  ").filter(|part| !part.trim().is_empty()).count();
+    let wanted = if columns >= 3 { columns - 1 } else { words };
+    share(rows, |row| row.split_whitespace().count() >= wanted && row.contains("  ")) >= MIN_FITTING_PERCENT
+}
+
+/// A head without numbers above lines of as many words, of which at least two are numbers (`df`, `free`).
+fn is_above_numbers(head: &str, rows: &[&str]) -> bool {
+    let names: Vec<&str> = head.split_whitespace().collect();
+    if names.len() < 4 || names.iter().any(|name| is_number(name)) || !head.contains("  ") {
+        return false;
+    }
+    let fits = |row: &&str| {
+        let words = row.split_whitespace();
+        // A name of two words (`Mounted on`) has one word below it.
+        let (n, numbers) =
+            words.fold((0, 0), |(n, numbers), word| (n + 1, numbers + usize::from(is_number(word))));
+        (n == names.len() || n + 1 == names.len()) && numbers >= 2
+    };
+    share(rows, |row| fits(&row)) >= MIN_FITTING_PERCENT
+}
+
+fn is_number(word: &str) -> bool {
+    let digits = word.trim_end_matches(['%', 'K', 'M', 'G', 'T', 'B', 'i', 'k', 's', 'm', 'h', 'd']);
+    !digits.is_empty()
+        && digits.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+        && digits[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+/// Percent of the lines for which `fits` holds.
+fn share(lines: &[&str], fits: impl Fn(&str) -> bool) -> usize {
+    100 * lines.iter().filter(|line| fits(line)).count() / lines.len().max(1)
 }
 
 #[cfg(test)]
@@ -258,6 +296,8 @@ mod tests {
             "src/a.rs:12: fn main()",
             "2024-01-01 10:00:00 INFO started, took 5 ms",
             "plain",
+            "WARN  slow  disk",
+            "12 34  56 78",
             "",
         ] {
             assert_eq!(layout(&vec![line; 20].join("\n")), None, "{line}");

@@ -9,6 +9,7 @@
 //! Unit: the record. Cost: linear.
 
 mod grid;
+mod long;
 mod shrink;
 
 use super::json::gate::Gate;
@@ -46,19 +47,26 @@ impl Kind for Table {
     }
 
     fn recognise(&self, text: &str) -> u8 {
+        if long::recognise(text) {
+            return 90;
+        }
         grid::recognise(text).map_or(0, |(_, sure)| sure)
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
-        let (layout, _) = grid::recognise(text)?;
-        let grid = Grid::new(text, layout);
-        if cx.may_omit()
-            && let Some(keep) = kept(text, &grid, cx)
+        let grid = grid::recognise(text).map(|(layout, _)| Grid::new(text, layout));
+        if let Some(grid) = &grid
+            && cx.may_omit()
+            && let Some(keep) = kept(text, grid, cx)
         {
             let transforms = vec!["table:select"];
-            return Some(mark::render(text, pieces(text, &grid, &keep), transforms));
+            return Some(mark::render(text, pieces(text, grid, &keep), transforms));
         }
-        let (body, words) = shrink::encode(text, &grid)?;
+        if let Some((body, words)) = long::recognise(text).then(|| long::encode(text)).flatten() {
+            let transforms = vec!["table:classes"];
+            return Some(Rendered { text: body, header: Some(words), transforms, ..Rendered::default() });
+        }
+        let (body, words) = shrink::encode(text, &grid?)?;
         Some(Rendered {
             text: body,
             header: Some(words),
@@ -68,7 +76,7 @@ impl Kind for Table {
     }
 
     fn expand(&self, body: &str, words: &str) -> Option<String> {
-        shrink::decode(body, words)
+        long::decode(body, words).or_else(|| shrink::decode(body, words))
     }
 }
 

@@ -46,11 +46,11 @@ struct Slot {
     right: bool,
 }
 
-fn slots(line: &str, frame: (&str, &str, &str, &str)) -> Option<Vec<String>> {
+fn slots<'t>(line: &'t str, frame: (&str, &str, &str, &str)) -> Option<Vec<&'t str>> {
     let (_, left, between, edge) = frame;
     let inner = line.strip_prefix(left)?;
     let inner = if edge.is_empty() { inner } else { inner.strip_suffix(edge)? };
-    Some(inner.split(between).map(str::to_owned).collect())
+    Some(inner.split(between).collect())
 }
 
 fn encode_bars(text: &str) -> Option<(String, String)> {
@@ -58,7 +58,7 @@ fn encode_bars(text: &str) -> Option<(String, String)> {
     let frame = *FRAMES.iter().max_by_key(|f| {
         lines.iter().filter(|l| !grid::is_border(l) && slots(l, **f).is_some_and(|s| s.len() > 1)).count()
     })?;
-    let rows: Vec<Option<Vec<String>>> =
+    let rows: Vec<Option<Vec<&str>>> =
         lines.iter().map(|line| if grid::is_border(line) { None } else { slots(line, frame) }).collect();
     let count = rows.iter().flatten().map(Vec::len).max()?;
     if count < 2 {
