@@ -61,7 +61,7 @@ def page(result: dict[str, Any]) -> str:
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}; "
         f"load before the run {machine['load_before'][0]}. {named}.",
         "Medians, measured in turns in one run. Single-threaded work is compared by CPU time, so that "
-        'other work of the machine counts little; "cold" means that nothing is remembered from an earlier call.',
+        'other work of the machine counts little; "cold": nothing is remembered from an earlier call.',
     ]
     if held := result.get("bounds"):
         missed = [b for b in held if not b["holds"]]
