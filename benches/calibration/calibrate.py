@@ -11,7 +11,7 @@ ratios vary less between the files. Tokenizers come from packages on PyPI:
 
 - splintr-rs bundles public vocabularies (Llama, Qwen, GLM, Kimi, DeepSeek, Mistral, Gemma, Phi).
 - ctok reconstructs Claude's counts; its authors compare it with recorded answers of Anthropic's count_tokens.
-- litellm ships the tokenizer of Claude 2. llama-models ships Llama 4's. dashscope ships Qwen's (as a check of splintr's).
+- litellm ships the tokenizer of Claude 2. llama-models ships Llama 4's. dashscope ships Qwen's (a check of splintr's).
 A package that is missing is left out of the table.
 """
 
@@ -127,7 +127,10 @@ def qwen() -> dict[str, Count]:
     place = folder("dashscope")
     if not place:
         return {}
-    pattern = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    pattern = (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    )
     ranks = load_tiktoken_bpe(str(place / "resources/qwen.tiktoken"))
     encoding = tiktoken.Encoding("qwen", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
     return {"qwen (dashscope)": lambda text: len(encoding.encode_ordinary(text))}

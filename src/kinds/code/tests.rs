@@ -150,7 +150,8 @@ fn lines_that_were_asked_for_stay() {
     let call = ToolCall {
         name: "bash".into(),
         arguments: "{\"command\": \"cat a.py\"}".into(),
-        ..ToolCall::default() };
+        ..ToolCall::default()
+    };
     assert!(run(PYTHON, "What does `load` do?", &Options::default(), Some(&call)).is_some());
 }
 
@@ -160,6 +161,7 @@ fn what_the_call_names_stays_whole() {
         name: "bash".into(),
         arguments: "{\"command\": \"cat a.py\"}".into(),
         beside: "I also want to see `remove`.".into(),
+        ..ToolCall::default()
     };
     let r = run(PYTHON, "What does `save` do?", &Options::default(), Some(&call)).expect("compresses");
     assert!(r.text.contains("os.unlink(self.path)") && r.text.contains("os.fsync"), "{}", r.text);
