@@ -195,3 +195,17 @@ def test_every_model_name_counts_and_saves(model: str) -> None:
     assert result.tokens_before > 1000
     assert result.compression_ratio > 0.5
     assert result.tokenizer
+
+
+def test_a_file_that_the_conversation_has_edited_stays_whole() -> None:
+    source = "\n\n".join(
+        f'def step_{i}(order):\n    """Does step {i}."""\n'
+        + "\n".join(f"    total_{k} = order.price({k}) * {i + k} + order.tax(total={k})" for k in range(12))
+        + f"\n    return order.finish({i})"
+        for i in range(20)
+    )
+    asked = ("What exactly does `step_7` do?", '{"cmd": "cat shop/orders.py"}', source)
+    assert compress(c.chat([asked])).tokens_saved > 0
+    edited = ("Change it.", '{"cmd": "sed -i s/tax/vat/ shop/orders.py"}', "")
+    result = compress(c.chat([edited, asked]))
+    assert result.messages[-1]["content"] == source

@@ -193,7 +193,7 @@ impl Job<'_> {
             arguments.as_bytes(),
             beside.as_bytes(),
             &ratio,
-            &[*level as u8, self.source as u8, u8::from(self.call.is_some())],
+            &[*level as u8, self.source as u8, u8::from(self.call.is_some_and(|c| c.edited))],
             self.counter.encoding().as_bytes(),
         ])
     }

@@ -5,6 +5,7 @@
 //! message, so mixed lists work too.
 
 pub mod body;
+mod edits;
 pub mod read;
 pub mod value;
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::Step;
+use super::edits::Edits;
 use super::value::{Request, StringId, Value};
 use crate::kinds::Source;
 
@@ -16,6 +17,8 @@ pub struct ToolCall {
     pub arguments: String,
     /// The assistant's text beside the call.
     pub beside: String,
+    /// Whether it names a file that an earlier call of the conversation has written to.
+    pub edited: bool,
 }
 
 /// A string inside a message that may be compressed.
@@ -53,11 +56,16 @@ pub struct Message<'a> {
 /// Reads all messages. Never fails: what is not understood is noted in [`Message::odd`].
 pub fn read<'a>(request: &Request<'a>) -> Vec<Message<'a>> {
     let mut calls: HashMap<&'a str, ToolCall> = HashMap::new();
+    let mut edits = Edits::default();
     let mut out = Vec::with_capacity(request.messages.len());
     let mut turn = 0;
     for value in &request.messages {
-        let mut reader =
-            Reader { request, message: Message { turn, ..Message::default() }, calls: &mut calls };
+        let mut reader = Reader {
+            request,
+            message: Message { turn, ..Message::default() },
+            calls: &mut calls,
+            edits: &mut edits,
+        };
         reader.message(value);
         let message = reader.message;
         if message.is_models {
@@ -72,6 +80,7 @@ struct Reader<'r, 'a> {
     request: &'r Request<'a>,
     message: Message<'a>,
     calls: &'r mut HashMap<&'a str, ToolCall>,
+    edits: &'r mut Edits,
 }
 
 impl<'a> Reader<'_, 'a> {
@@ -195,6 +204,7 @@ impl<'a> Reader<'_, 'a> {
             }
             None => {}
         }
+        call.edited = self.edits.see(&call.name, &call.arguments);
         if let Some(id) = id {
             self.calls.insert(id, call);
         }

@@ -97,10 +97,12 @@ impl Kind for Code {
     }
 }
 
-/// Whether bodies may go at all. What was asked for by lines is wanted as it is; a file that the
-/// conversation has edited would belong here too, once a context can tell.
+/// Whether bodies may go at all. A file that the conversation has edited stays whole, and what was asked
+/// for by lines is wanted as it is.
 fn may_collapse(cx: &Context<'_>) -> bool {
-    cx.may_omit() && (cx.options.target_ratio.is_some() || !cx.tool.is_some_and(asks_for_part))
+    cx.may_omit()
+        && !cx.tool.is_some_and(|call| call.edited)
+        && (cx.options.target_ratio.is_some() || !cx.tool.is_some_and(asks_for_part))
 }
 
 /// Whether a call asks for certain lines of a file: those are wanted, all of them.

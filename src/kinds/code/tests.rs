@@ -144,14 +144,13 @@ fn lines_that_were_asked_for_stay() {
     for arguments in
         ["{\"command\": \"sed -n '1,60p' a.py\"}", "{\"path\": \"a.py\", \"view_range\": [1, 60]}"]
     {
-        let call = ToolCall { name: "bash".into(), arguments: arguments.into(), beside: String::new() };
+        let call = ToolCall { name: "bash".into(), arguments: arguments.into(), ..ToolCall::default() };
         assert_eq!(run(PYTHON, "What does `load` do?", &Options::default(), Some(&call)), None);
     }
     let call = ToolCall {
         name: "bash".into(),
         arguments: "{\"command\": \"cat a.py\"}".into(),
-        beside: String::new(),
-    };
+        ..ToolCall::default() };
     assert!(run(PYTHON, "What does `load` do?", &Options::default(), Some(&call)).is_some());
 }
 

@@ -48,7 +48,8 @@ fn entry(line: &str) -> Option<Entry<'_>> {
     }
     let padded = &line[ends[3]..ends[4]];
     let size = padded.trim_start_matches(' ');
-    if size.is_empty() || !size.bytes().all(|b| b.is_ascii_digit()) || size.len() > 1 && size.starts_with('0') {
+    if size.is_empty() || !size.bytes().all(|b| b.is_ascii_digit()) || size.len() > 1 && size.starts_with('0')
+    {
         return None;
     }
     let date = &line[ends[4]..ends[7]];
@@ -87,14 +88,19 @@ pub fn encode(text: &str) -> Option<(String, String)> {
     if order.is_empty() {
         return None;
     }
-    let letters: HashMap<_, char> = order.iter().zip('a'..='z').map(|(class, letter)| (*class, letter)).collect();
+    let letters: HashMap<_, char> =
+        order.iter().zip('a'..='z').map(|(class, letter)| (*class, letter)).collect();
     let mut words = INTRO.to_owned();
     for class in &order {
         let (before, width, date) = class;
         if words.len() > INTRO.len() {
             words.push_str("; ");
         }
-        words.push_str(&format!("{}={before}{} #{date} *", letters[class], " ".repeat(width.saturating_sub(1))));
+        words.push_str(&format!(
+            "{}={before}{} #{date} *",
+            letters[class],
+            " ".repeat(width.saturating_sub(1))
+        ));
     }
     let mut body = String::with_capacity(text.len() / 2);
     for line in text.split_inclusive('\n') {
@@ -158,7 +164,9 @@ mod tests {
 
     fn listing() -> String {
         let mut text = "total 164\ndrwxrwxrwx  1 root root  4096 Oct 24  2024 .\n".to_owned();
-        for (i, name) in ["a.py", "b c.py", "setup.cfg", "x", "y z ", "tox.ini", "README.rst"].iter().enumerate() {
+        for (i, name) in
+            ["a.py", "b c.py", "setup.cfg", "x", "y z ", "tox.ini", "README.rst"].iter().enumerate()
+        {
             text.push_str(&format!("-rw-r--r--  1 root root {:>5} Oct 24  2024 {name}\n", i * 977));
         }
         text
