@@ -163,7 +163,7 @@ fn words(features: write::Features) -> String {
         words.push("rows under {columns}");
     }
     if features.constants {
-        words.push("k=v all rows");
+        words.push("k=v unless row says");
     }
     if features.defaults {
         words.push("k(v) empty cell");

@@ -173,6 +173,8 @@ impl<'t, 's> Writer<'t, 's> {
             self.out.push_str(&writer.out);
             self.features.nested = true;
             self.features.tables |= writer.features.tables;
+            self.features.constants |= writer.features.constants;
+            self.features.defaults |= writer.features.defaults;
             return;
         }
         text::write_string(&mut self.out, inner, place, typed);
