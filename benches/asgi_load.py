@@ -54,9 +54,7 @@ class Client:
 def chat_body(size: int, salt: int) -> bytes:
     """A chat request of about `size` bytes; `salt` makes it new, so that no memo answers."""
     rows = payloads.chat()
-    rows[3]["content"] = payloads.search_output(files=max(1, size // 760)).replace(
-        "payment", f"payment{salt}"
-    )
+    rows[3]["content"] = payloads.search_output(files=max(1, size // 760)).replace("payment", f"payment{salt}")
     return json.dumps({"model": "gpt-4o", "messages": rows}).encode()
 
 
@@ -105,9 +103,7 @@ async def measure(bare: int, plain: int) -> None:
     for port in (bare, plain):
         await load(port, repeated)
     for round_number in range(ROUNDS):
-        bodies = [
-            chat_body(100_000, 1 + round_number * REQUESTS_A_ROUND + i) for i in range(REQUESTS_A_ROUND)
-        ]
+        bodies = [chat_body(100_000, 1 + round_number * REQUESTS_A_ROUND + i) for i in range(REQUESTS_A_ROUND)]
         for name, port in (("without", bare), ("with", plain)):
             times, seconds, done = await load(port, bodies)
             results[name][0].extend(times)

@@ -61,9 +61,7 @@ def examples() -> list[Example]:
     few = json.dumps(dict(list(prices.items())[:18]), indent=2)
     grep = inputs.cut((inputs.EXAMPLES / "grep.txt").read_text("utf-8"), 8 * inputs.KB)
     design = inputs.cut((inputs.EXAMPLES / "aho-corasick-design.md").read_text("utf-8"), 12 * inputs.KB)
-    memo = (ROOT / "src" / "select.rs").read_text("utf-8") + (ROOT / "src" / "score" / "bm25.rs").read_text(
-        "utf-8"
-    )
+    memo = (ROOT / "src" / "select.rs").read_text("utf-8") + (ROOT / "src" / "score" / "bm25.rs").read_text("utf-8")
     return [
         Example("log", "A server's log", inputs.ASKS["log"].question, "cat postgresql.log", log),
         Example("log-no-question", "The same log, nothing asked", "Go on.", "cat postgresql.log", log),
@@ -97,9 +95,7 @@ def examples() -> list[Example]:
             "python -m unittest -v test_parse",
             _test_output(),
         ),
-        Example(
-            "listing", "A listing of files", "Where are the benchmarks?", "git ls-files", _git("ls-files")
-        ),
+        Example("listing", "A listing of files", "Where are the benchmarks?", "git ls-files", _git("ls-files")),
         Example(
             "html",
             "A page of HTML",
@@ -163,6 +159,4 @@ def _test_output() -> str:
         Path(folder, "test_parse.py").write_text(TEST_MODULE.format(passing=passing))
         command = [sys.executable, "-m", "unittest", "-v", "test_parse"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-        return done.stderr.replace(folder, ".").replace(
-            str(Path(json.__file__).parents[1]), "/usr/lib/python3"
-        )
+        return done.stderr.replace(folder, ".").replace(str(Path(json.__file__).parents[1]), "/usr/lib/python3")

@@ -59,8 +59,7 @@ def near_duplicate_records(size: int) -> str:
     """A JSON array of records whose keys hardly ever agree."""
     draw = random.Random(9)
     records = (
-        f'{{"id":{i},"k{draw.randrange(10**6)}":"v","k{draw.randrange(10**6)}":{i % 7}}}'
-        for i in range(size // 38 + 1)
+        f'{{"id":{i},"k{draw.randrange(10**6)}":"v","k{draw.randrange(10**6)}":{i % 7}}}' for i in range(size // 38 + 1)
     )
     return "[" + ",\n".join(records) + "]"
 

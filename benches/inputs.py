@@ -59,13 +59,9 @@ ASKS = {
         "http_get",
         '{"url": "http://localhost:4000/public/litellm_model_cost_map"}',
     ),
-    "search": Ask(
-        "Where does the JSON decoder raise its error?", "shell", '{"command": "grep -rn \\"raise\\" ."}'
-    ),
+    "search": Ask("Where does the JSON decoder raise its error?", "shell", '{"command": "grep -rn \\"raise\\" ."}'),
     "diff": Ask("What has changed in the way marks are written?", "shell", '{"command": "git log -p"}'),
-    "code": Ask(
-        "How does add_argument check that nargs fits the action?", "shell", '{"command": "cat argparse.py"}'
-    ),
+    "code": Ask("How does add_argument check that nargs fits the action?", "shell", '{"command": "cat argparse.py"}'),
     "prose": Ask(
         "What does the automaton do about overlapping matches, and when is it slow?",
         "search_documents",

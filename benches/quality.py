@@ -170,9 +170,7 @@ def _measure_peers(cases: list[Case], scorer: Scorer) -> None:
     with peers.Peer(peers.LITELLM) as peer:
         for case in cases:
             options = {"compression_trigger": 1, "compression_target": case.after[OURS]}
-            _note_peer(
-                scorer, case, peers.LITELLM, peer.compress(case.messages, MODEL, **options), case.messages
-            )
+            _note_peer(scorer, case, peers.LITELLM, peer.compress(case.messages, MODEL, **options), case.messages)
 
 
 def _note_peer(scorer: Scorer, case: Case, name: str, answer: dict[str, Any], given: Messages) -> None:
@@ -280,9 +278,7 @@ def plot(cases: list[Case], path: Path) -> None:
     }
     for axis, (name, group) in zip(axes.flat, groups.items(), strict=False):
         for method, (colour, marker) in styles.items():
-            line = [
-                p for p in (figures(group, f"{method}{s}") for s in ("", *(f" {r}" for r in RATIOS))) if p
-            ]
+            line = [p for p in (figures(group, f"{method}{s}") for s in ("", *(f" {r}" for r in RATIOS))) if p]
             if line:
                 line.sort()
                 axis.plot(*zip(*line, strict=True), "-", color=colour, alpha=0.45, linewidth=1)
@@ -309,9 +305,7 @@ def plot(cases: list[Case], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="?", type=Path, default=CASES)
     parser.add_argument("--sets")
     parser.add_argument("--limit", type=int, help="cases per set")

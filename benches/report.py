@@ -29,11 +29,7 @@ def bounds(result: dict[str, Any]) -> list[dict[str, Any]]:
             name = f"compress() of 100 KB of {text['kind']}, cold, over one tiktoken count of it"
             at_most(name, text["ratio_to_tiktoken"], 0.5)
     for row in result.get("peers", []):
-        if (
-            row["peer"] == peers.HEADROOM_AI
-            and row["kind"] in ("log", "json")
-            and row["bytes"] == 100 * inputs.KB
-        ):
+        if row["peer"] == peers.HEADROOM_AI and row["kind"] in ("log", "json") and row["bytes"] == 100 * inputs.KB:
             at_least(
                 f"times faster than {row['peer']} on 100 KB of {row['kind']}, cold",
                 row.get("ours_faster", 0),
@@ -65,7 +61,7 @@ def page(result: dict[str, Any]) -> str:
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}; "
         f"load before the run {machine['load_before'][0]}. {named}.",
         "Medians, measured in turns in one run. Single-threaded work is compared by CPU time, so that "
-        'other work of the machine counts little; "cold" means that nothing is remembered from an earlier call.',
+        'other work of the machine counts little; "cold": nothing is remembered from an earlier call.',
     ]
     if held := result.get("bounds"):
         missed = [b for b in held if not b["holds"]]
@@ -167,9 +163,7 @@ def _peers(rows: list[dict[str, Any]]) -> str:
     out = []
     for row in rows:
         if "error" in row:
-            out.append(
-                (row["peer"], f"{row.get('kind', '')} {_size(row.get('bytes', 0))}", row["error"], "", "", "")
-            )
+            out.append((row["peer"], f"{row.get('kind', '')} {_size(row.get('bytes', 0))}", row["error"], "", "", ""))
             continue
         out.append(
             (
@@ -283,16 +277,10 @@ def plot(result: dict[str, Any], path: Path) -> None:
             ),
         ]
         for peer, colour, style in ((peers.HEADROOM_AI, ORANGE, "^-"), (peers.LITELLM, GREEN, "v-")):
-            rows = [
-                r
-                for r in result.get("peers", [])
-                if r["peer"] == peer and r.get("kind") == kind and "times" in r
-            ]
+            rows = [r for r in result.get("peers", []) if r["peer"] == peer and r.get("kind") == kind and "times" in r]
             points = [(r["bytes"], min(r["times"]["wall_ms"], r["times"]["cpu_ms"])) for r in rows]
             series.append((f"{peer}, cold", points, colour, style))
-        pure = [
-            (t["bytes"], t["times"]["pure_python"]["cpu_ms"]) for t in texts if "pure_python" in t["times"]
-        ]
+        pure = [(t["bytes"], t["times"]["pure_python"]["cpu_ms"]) for t in texts if "pure_python" in t["times"]]
         series.append(("the same selection in Python", pure, VIOLET, "d-"))
         for label, points, colour, style in series:
             if points:
@@ -312,9 +300,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
             axis.spines[side].set_visible(False)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=3, frameon=False)
-    figure.suptitle(
-        "Time to compress, over the size of the text (one thread)", x=0.01, ha="left", fontsize=11
-    )
+    figure.suptitle("Time to compress, over the size of the text (one thread)", x=0.01, ha="left", fontsize=11)
     figure.tight_layout(rect=(0, 0.08, 1, 1))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

@@ -96,10 +96,6 @@ def content(message: dict[str, Any]) -> str:
     """All text of a message that is billed: its content and its tool calls."""
     text = message.get("content") or ""
     if isinstance(text, list):
-        text = "\n".join(
-            str(b.get("text") or b.get("content") or "") if isinstance(b, dict) else str(b) for b in text
-        )
-    calls = "".join(
-        f"\n{c['function']['name']} {c['function']['arguments']}" for c in message.get("tool_calls") or []
-    )
+        text = "\n".join(str(b.get("text") or b.get("content") or "") if isinstance(b, dict) else str(b) for b in text)
+    calls = "".join(f"\n{c['function']['name']} {c['function']['arguments']}" for c in message.get("tool_calls") or [])
     return str(text) + calls

@@ -88,9 +88,7 @@ def versions() -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small texts, no peers; writes to .cache only")
     parser.add_argument("--only", help="names of sections, with commas between")
     parser.add_argument("--out", type=Path, help="folder of the result (default benches/results)")

@@ -243,8 +243,7 @@ def threads(rounds: int = 9) -> dict[str, Any]:
     """What a second thread brings with inner parallelism off, beside what it brings to hashing."""
     # Two lots of different texts of every kind, so that no thread finds another's work in the memo.
     lots = [
-        [inputs.messages(kind, inputs.variant(kind, 300 * inputs.KB, lot)) for kind in inputs.KINDS]
-        for lot in (1, 2)
+        [inputs.messages(kind, inputs.variant(kind, 300 * inputs.KB, lot)) for kind in inputs.KINDS] for lot in (1, 2)
     ]
     data = bytes(40 * inputs.MB)
 
@@ -308,9 +307,7 @@ def importing(rounds: int = 15) -> dict[str, Any]:
             done = subprocess.run(code, capture_output=True, text=True, check=True)
             wall, cpu, rss = map(float, done.stdout.split())
             seen[name].append((wall, cpu, rss))
-    middle = {
-        name: [statistics.median(s[i] for s in taken) for i in range(3)] for name, taken in seen.items()
-    }
+    middle = {name: [statistics.median(s[i] for s in taken) for i in range(3)] for name, taken in seen.items()}
     bare, loaded, used = (middle[name] for name in ("bare", "import", "first_call"))
 
     def ms(row: list[float], above: list[float]) -> dict[str, float]:
@@ -332,10 +329,6 @@ def installed() -> dict[str, Any]:
         sizes = {str(f): Path(str(f.locate())).stat().st_size for f in files if "__pycache__" not in f.parts}
     except (importlib.metadata.PackageNotFoundError, FileNotFoundError):
         folder = Path(headroom.__file__).parent
-        sizes = {
-            f.name: f.stat().st_size
-            for f in folder.rglob("*")
-            if f.is_file() and "__pycache__" not in f.parts
-        }
+        sizes = {f.name: f.stat().st_size for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts}
     module = next(size for name, size in sizes.items() if "_core." in name and name.endswith((".so", ".pyd")))
     return {"mb": round(sum(sizes.values()) / inputs.MB, 2), "module_mb": round(module / inputs.MB, 2)}

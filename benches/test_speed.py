@@ -62,9 +62,7 @@ def test_litellm_callback(benchmark: Any) -> None:
 
 def test_asgi_middleware(benchmark: Any) -> None:
     middleware = pytest.importorskip("headroom.integrations.asgi").CompressionMiddleware
-    body = json.dumps(
-        {"model": "gpt-4o", "messages": inputs.messages("log", inputs.text("log", SIZE))}
-    ).encode()
+    body = json.dumps({"model": "gpt-4o", "messages": inputs.messages("log", inputs.text("log", SIZE))}).encode()
     passed: list[int] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

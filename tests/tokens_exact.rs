@@ -100,7 +100,7 @@ fn long_runs_are_counted_as_the_record_counts_them() {
         "a", "A", "ab", "abc", "=", "-=", "漢", "é", "aé", "\u{301}", "ÀÁ", "😀", "\n", " \n", "1", "٣", "/",
         "_", "\0", "aaaaaaab", "qz",
     ] {
-        for times in [31, 32, 33, 100, 1000, 4095, 4096, 4097, 5000, 9001] {
+        for times in [12, 23, 24, 25, 42, 43, 63, 64, 65, 127, 128, 129, 1000, 4095, 4096, 4097, 5000, 9001] {
             assert_equal(&unit.repeat(times));
         }
     }
@@ -202,7 +202,9 @@ fn fragments() -> impl Strategy<Value = String> {
         .prop_map(str::to_owned),
         any::<char>().prop_map(String::from),
         "[a-f0-9]{1,40}",
+        "[a-z]{1,140}",
         "[a-zA-Z]{1,60}",
+        "[一-万]{1,50}",
         " {1,40}",
         "\\PC{1,8}",
     ];

@@ -11,7 +11,7 @@ ratios vary less between the files. Tokenizers come from packages on PyPI:
 
 - splintr-rs bundles public vocabularies (Llama, Qwen, GLM, Kimi, DeepSeek, Mistral, Gemma, Phi).
 - ctok reconstructs Claude's counts; its authors compare it with recorded answers of Anthropic's count_tokens.
-- litellm ships the tokenizer of Claude 2. llama-models ships Llama 4's. dashscope ships Qwen's (as a check of splintr's).
+- litellm ships the tokenizer of Claude 2. llama-models ships Llama 4's. dashscope ships Qwen's (a check of splintr's).
 A package that is missing is left out of the table.
 """
 
@@ -32,9 +32,7 @@ Count = Callable[[str], int]
 def folder(package: str) -> pathlib.Path | None:
     spec = importlib.util.find_spec(package)
     return (
-        pathlib.Path(next(iter(spec.submodule_search_locations)))
-        if spec and spec.submodule_search_locations
-        else None
+        pathlib.Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
     )
 
 
@@ -79,9 +77,7 @@ def single_digits() -> dict[str, Count]:
 
     o200k = tiktoken.get_encoding("o200k_base")
     pattern = o200k._pat_str.replace(r"\p{N}{1,3}", r"\p{N}")
-    encoding = tiktoken.Encoding(
-        "digits", pat_str=pattern, mergeable_ranks=o200k._mergeable_ranks, special_tokens={}
-    )
+    encoding = tiktoken.Encoding("digits", pat_str=pattern, mergeable_ranks=o200k._mergeable_ranks, special_tokens={})
     return {"o200k, single digits": lambda text: len(encoding.encode_ordinary(text))}
 
 
@@ -101,9 +97,7 @@ def claude_2() -> dict[str, Count]:
     place = folder("litellm")
     if not place:
         return {}
-    tokenizer = Tokenizer.from_str(
-        (place / "litellm_core_utils/tokenizers/anthropic_tokenizer.json").read_text()
-    )
+    tokenizer = Tokenizer.from_str((place / "litellm_core_utils/tokenizers/anthropic_tokenizer.json").read_text())
     return {"claude 2": lambda text: len(tokenizer.encode(text).ids)}
 
 
@@ -133,7 +127,10 @@ def qwen() -> dict[str, Count]:
     place = folder("dashscope")
     if not place:
         return {}
-    pattern = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    pattern = (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    )
     ranks = load_tiktoken_bpe(str(place / "resources/qwen.tiktoken"))
     encoding = tiktoken.Encoding("qwen", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
     return {"qwen (dashscope)": lambda text: len(encoding.encode_ordinary(text))}
@@ -151,9 +148,7 @@ def tekken() -> dict[str, Count]:
     config = data["config"]
     kept = config["default_vocab_size"] - config["default_num_special_tokens"]
     ranks = {base64.b64decode(entry["token_bytes"]): entry["rank"] for entry in data["vocab"][:kept]}
-    encoding = tiktoken.Encoding(
-        "tekken", pat_str=config["pattern"], mergeable_ranks=ranks, special_tokens={}
-    )
+    encoding = tiktoken.Encoding("tekken", pat_str=config["pattern"], mergeable_ranks=ranks, special_tokens={})
     return {"mistral tekken": lambda text: len(encoding.encode_ordinary(text))}
 
 

@@ -173,7 +173,7 @@ mod tests {
         ] {
             assert_eq!(without_number(line), rest);
         }
-        assert_eq!(Print::new("1: one line\n2: two lines\n").anchors.len(), 1 + 1);
+        assert_eq!(Print::new("1: the first line\n2: the second line\n").anchors.len(), 2);
         let plain = Print::new(" a line here\n").anchors[0].hash;
         assert_eq!(Print::new("}\n\n7: a line here\n").anchors, [Anchor { line: 2, hash: plain }]);
     }
@@ -181,7 +181,19 @@ mod tests {
     #[test]
     fn short_lines_and_marks_are_not_looked_for() {
         assert!(Print::new("}\n\n  return\n[… 3 lines 1-3]\n").anchors.is_empty());
-        assert!(!Print::new("8 bytes.\n8 bytes.\n").is_small("8 bytes.\n8 bytes.\n"));
+    }
+
+    #[test]
+    fn a_print_takes_a_bounded_share_of_its_text() {
+        let short = "8 bytes.x\n".repeat(10);
+        assert!(!Print::new(&short).is_small(&short));
+        let long = "a line of a usual length, of some sixty bytes or thereabouts\n".repeat(10);
+        assert!(Print::new(&long).is_small(&long));
+        let place = OnceLock::new();
+        assert_eq!(Held::new(&place, &short).anchors.len(), 10);
+        assert!(place.get().is_none());
+        assert_eq!(Held::new(&place, &long).anchors.len(), 10);
+        assert!(place.get().is_some());
     }
 
     #[test]

@@ -38,10 +38,11 @@ impl Cache {
         merge: impl FnOnce() -> usize,
     ) -> usize {
         let at = hash::medium(low, high) as usize % PLACES;
-        if let Some(place) = self.places.get(at) {
-            if place.low == low && place.high == high && place.vocabulary == vocabulary && place.tokens > 0 {
-                return place.tokens as usize;
-            }
+        if let Some(place) = self.places.get(at)
+            && (place.low, place.high, place.vocabulary) == (low, high, vocabulary)
+            && place.tokens > 0
+        {
+            return place.tokens as usize;
         }
         let tokens = merge();
         if self.places.is_empty() {

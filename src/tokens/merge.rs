@@ -19,7 +19,9 @@ use super::vocab::{NO_RANK, Vocabulary};
 
 /// Longest piece merged in an array. Looking for the smallest candidate is quadratic, but up to
 /// about here quicker than a heap.
-const ARRAY: usize = 32;
+const ARRAY: usize = 128;
+/// The same in a smaller one, which most pieces fit: setting it up is a good part of their time.
+const SMALL_ARRAY: usize = 24;
 /// Bytes per window of a long piece: 32 times the longest token, small enough for the cache.
 const WINDOW: usize = 4096;
 /// Bytes at a window's end whose tokens are encoded again with the next window, since what follows
@@ -28,8 +30,10 @@ const OVERLAP: usize = 512;
 
 /// Tokens of `text[start..end]`, a piece of at least two bytes that is no token.
 pub(super) fn count(vocabulary: &Vocabulary, text: &[u8], start: usize, end: usize) -> usize {
-    if end - start <= ARRAY {
-        in_array(vocabulary, text, start, end)
+    if end - start <= SMALL_ARRAY {
+        in_array::<SMALL_ARRAY>(vocabulary, text, start, end)
+    } else if end - start <= ARRAY {
+        in_array::<ARRAY>(vocabulary, text, start, end)
     } else if end - start <= WINDOW {
         in_heap(vocabulary, text, start, end).len()
     } else {
@@ -37,42 +41,46 @@ pub(super) fn count(vocabulary: &Vocabulary, text: &[u8], start: usize, end: usi
     }
 }
 
-fn in_array(vocabulary: &Vocabulary, text: &[u8], start: usize, end: usize) -> usize {
-    // Places of the parts' starts, the end as a last one; `pairs[i]` is the rank of parts i and i+1
-    // together, with i in its low bits, so that the smallest is the leftmost of the lowest rank.
-    const PLACE: u32 = 5;
+/// For pieces of at most `N` bytes, `N` at most 128.
+fn in_array<const N: usize>(vocabulary: &Vocabulary, text: &[u8], start: usize, end: usize) -> usize {
+    // By the byte that a part starts with: the starts of the next part and of the one before, and the
+    // rank of the part together with the next, above its start, so that the smallest is the leftmost
+    // of the lowest rank.
+    const PLACE: u32 = 7;
     const NONE: u32 = u32::MAX;
-    let candidate = |from: u8, to: u8, i: usize| {
-        let rank = vocabulary.rank(text, start + from as usize, start + to as usize);
-        if rank == NO_RANK { NONE } else { rank << PLACE | i as u32 }
+    let candidate = |from: usize, to: usize| {
+        let rank = vocabulary.rank(text, start + from, start + to);
+        if rank == NO_RANK { NONE } else { rank << PLACE | from as u32 }
     };
-    let mut parts = end - start;
-    let mut starts: [u8; ARRAY + 2] = std::array::from_fn(|i| i as u8);
-    let mut pairs = [NONE; ARRAY];
-    for (i, pair) in pairs.iter_mut().enumerate().take(parts - 1) {
-        *pair = candidate(i as u8, i as u8 + 2, i);
+    let len = end - start;
+    let mut next: [u8; N] = std::array::from_fn(|i| i as u8 + 1);
+    let mut previous: [u8; N] = std::array::from_fn(|i| (i as u8).saturating_sub(1));
+    let mut pairs = [NONE; N];
+    for (i, pair) in pairs.iter_mut().enumerate().take(len - 1) {
+        *pair = candidate(i, i + 2);
     }
-    while parts > 1 {
-        let best = pairs[..parts - 1].iter().copied().min().unwrap_or(NONE);
+    let mut parts = len;
+    loop {
+        let best = pairs[..len].iter().copied().fold(NONE, u32::min);
         if best == NONE {
-            break;
+            return parts;
         }
-        let i = (best & ((1 << PLACE) - 1)) as usize;
-        // Part i+1 goes: everything behind moves one place to the left.
-        starts.copy_within(i + 2..parts + 1, i + 1);
         parts -= 1;
-        for place in i..parts.saturating_sub(1) {
-            let moved = pairs[place + 1];
-            pairs[place] = if moved == NONE { NONE } else { moved - 1 };
+        let left = (best & ((1 << PLACE) - 1)) as usize;
+        let right = next[left] as usize;
+        let after = next[right] as usize;
+        next[left] = after as u8;
+        pairs[right] = NONE;
+        pairs[left] = NONE;
+        if after < len {
+            previous[after] = left as u8;
+            pairs[left] = candidate(left, next[after] as usize);
         }
-        if i + 1 < parts {
-            pairs[i] = candidate(starts[i], starts[i + 2], i);
-        }
-        if i > 0 {
-            pairs[i - 1] = candidate(starts[i - 1], starts[i + 1], i - 1);
+        if left > 0 {
+            let before = previous[left] as usize;
+            pairs[before] = candidate(before, after);
         }
     }
-    parts
 }
 
 /// Ends of the tokens of `text[start..end]`, relative to `start`.

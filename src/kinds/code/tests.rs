@@ -144,13 +144,13 @@ fn lines_that_were_asked_for_stay() {
     for arguments in
         ["{\"command\": \"sed -n '1,60p' a.py\"}", "{\"path\": \"a.py\", \"view_range\": [1, 60]}"]
     {
-        let call = ToolCall { name: "bash".into(), arguments: arguments.into(), beside: String::new() };
+        let call = ToolCall { name: "bash".into(), arguments: arguments.into(), ..ToolCall::default() };
         assert_eq!(run(PYTHON, "What does `load` do?", &Options::default(), Some(&call)), None);
     }
     let call = ToolCall {
         name: "bash".into(),
         arguments: "{\"command\": \"cat a.py\"}".into(),
-        beside: String::new(),
+        ..ToolCall::default()
     };
     assert!(run(PYTHON, "What does `load` do?", &Options::default(), Some(&call)).is_some());
 }
@@ -161,6 +161,7 @@ fn what_the_call_names_stays_whole() {
         name: "bash".into(),
         arguments: "{\"command\": \"cat a.py\"}".into(),
         beside: "I also want to see `remove`.".into(),
+        ..ToolCall::default()
     };
     let r = run(PYTHON, "What does `save` do?", &Options::default(), Some(&call)).expect("compresses");
     assert!(r.text.contains("os.unlink(self.path)") && r.text.contains("os.fsync"), "{}", r.text);

@@ -197,7 +197,7 @@ impl Writer<'_, '_> {
         let body = &self.source.lines[hunk.body.clone()];
         // What is said of the last line stays with it.
         let n = n + usize::from(n > 0 && body.get(n).is_some_and(|l| l.starts_with('\\')));
-        if n == 0 || n >= body.len() || !hunk.is_whole {
+        if n == 0 || n >= body.len() {
             return None;
         }
         let (old_count, new_count) = counts(&body[..n]);

@@ -176,6 +176,8 @@ impl<'t, 's> Writer<'t, 's> {
             self.features.nested = true;
             self.features.tables |= writer.features.tables;
             self.features.variants |= writer.features.variants;
+            self.features.constants |= writer.features.constants;
+            self.features.defaults |= writer.features.defaults;
             return;
         }
         text::write_string(&mut self.out, inner, place, typed);

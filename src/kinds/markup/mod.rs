@@ -153,7 +153,7 @@ mod tests {
 
     fn compress(text: &str, question: &str, tool: (&str, &str), level: Level) -> Option<Rendered> {
         let (tokens, query) = (Counter::for_model("gpt-4o"), Query::new(question, ""));
-        let call = ToolCall { name: tool.0.into(), arguments: tool.1.into(), beside: String::new() };
+        let call = ToolCall { name: tool.0.into(), arguments: tool.1.into(), ..ToolCall::default() };
         let options = Options { level, ..Options::default() };
         let cx = Context {
             tokens: &tokens,
