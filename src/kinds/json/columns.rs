@@ -86,6 +86,8 @@ const MIN_DENSITY_PERCENT: usize = 30;
 const MAP_DENSITY_PERCENT: usize = 80;
 /// One in this many values may be of another kind than the rest.
 const MAX_ODD_SHARE: usize = 5;
+/// If more than one record in this many does not fit the others, several kinds of records may.
+const MAX_PLAIN_SHARE: usize = 8;
 
 /// The fields of one table.
 #[derive(Debug)]
@@ -98,20 +100,31 @@ pub struct Columns<'t, 's> {
 
 impl<'t, 's> Columns<'t, 's> {
     /// Finds the shape of `nodes`, the elements of one array or the values of one map.
-    pub fn infer(tape: &'t Tape<'s>, nodes: &[Id]) -> (Self, Shape) {
+    /// `variants`: they may be of several kinds.
+    pub fn infer(tape: &'t Tape<'s>, nodes: &[Id], variants: bool) -> (Self, Shape) {
         let mut columns = Columns { tape, fields: Vec::new() };
         let mut shape = columns.shape(nodes, "");
-        if matches!(shape, Shape::Any) {
-            shape = columns.variants(nodes);
+        let odd = match &shape {
+            Shape::Any => nodes.len(),
+            Shape::Group(group) => group.fits.iter().filter(|fits| !**fits).count(),
+            _ => 0,
+        };
+        if variants && odd * MAX_PLAIN_SHARE > nodes.len() {
+            shape = columns.variants(nodes, odd / 2).unwrap_or(shape);
         }
         (columns, shape)
     }
 
-    /// Records that have no common shape, but several of them.
-    fn variants(&mut self, nodes: &[Id]) -> Shape {
+    /// Records that have no common shape, but several of them; `None` if more than `most` have none.
+    fn variants(&mut self, nodes: &[Id], most: usize) -> Option<Shape> {
         let mut of = vec![None; nodes.len()];
         let mut shapes = Vec::new();
-        for variant in variants::find(self.tape, nodes) {
+        let found = variants::find(self.tape, nodes);
+        let rows: usize = found.iter().map(|variant| variant.rows.len()).sum();
+        if rows + most < nodes.len() {
+            return None;
+        }
+        for variant in found {
             let mut records = Vec::with_capacity(variant.rows.len());
             for (i, &row) in variant.rows.iter().enumerate() {
                 of[row] = Some((shapes.len(), i));
@@ -120,7 +133,7 @@ impl<'t, 's> Columns<'t, 's> {
             let merged = Merged { order: variant.order, fits: vec![true; records.len()] };
             shapes.push(Shape::Group(self.group(&records, "", merged)));
         }
-        if shapes.is_empty() { Shape::Any } else { Shape::Variants(Variants { shapes, of }) }
+        Some(Shape::Variants(Variants { shapes, of }))
     }
 
     /// All columns of a row: those of the group and of the groups in it, in order.
@@ -326,7 +339,7 @@ mod tests {
     fn infer(text: &str) -> String {
         let tape = Tape::parse(text).unwrap();
         let nodes: Vec<_> = tape.elements(tape.single().unwrap()).collect();
-        let (columns, shape) = Columns::infer(&tape, &nodes);
+        let (columns, shape) = Columns::infer(&tape, &nodes, false);
         show(&columns, &shape)
     }
 

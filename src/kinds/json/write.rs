@@ -310,13 +310,9 @@ impl<'t, 's> Writer<'t, 's> {
         if nodes.len() < if map { MIN_MAP_ROWS } else { MIN_ROWS } {
             return false;
         }
-        let (mut columns, mut shape) = Columns::infer(tape, &nodes);
-        if matches!(shape, Shape::Any) {
-            return false;
-        }
         let gate = self.gate.filter(|gate| gate.touches(tape.range(id)));
-        let variants = matches!(shape, Shape::Variants(_));
-        if variants && gate.is_some() {
+        let (mut columns, mut shape) = Columns::infer(tape, &nodes, gate.is_none());
+        if matches!(shape, Shape::Any) {
             return false;
         }
         columns.assign(&mut shape, self.named);
@@ -328,7 +324,7 @@ impl<'t, 's> Writer<'t, 's> {
         let _ =
             if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
         self.features.tables = true;
-        self.features.variants |= variants;
+        self.features.variants |= matches!(shape, Shape::Variants(_));
         let mut table = Table { columns: &columns, writer: self, gate, paths: HashSet::new() };
         if !table.write_selected(&shape, &nodes, map) {
             table.write(&shape, &nodes, map);
