@@ -1,5 +1,18 @@
 from typing import Any, Final
 
+__all__ = [
+    "__version__",
+    "HeadroomError",
+    "InvalidMessagesError",
+    "InvalidOptionError",
+    "compress_messages",
+    "compress_body",
+    "expand",
+    "memo_stats",
+    "clear_memo",
+    "count_tokens",
+]
+
 __version__: Final[str]
 
 class HeadroomError(ValueError): ...
