@@ -1,16 +1,16 @@
 from typing import Any, Final
 
 __all__ = [
-    "__version__",
     "HeadroomError",
     "InvalidMessagesError",
     "InvalidOptionError",
-    "compress_messages",
+    "__version__",
+    "clear_memo",
     "compress_body",
+    "compress_messages",
+    "count_tokens",
     "expand",
     "memo_stats",
-    "clear_memo",
-    "count_tokens",
 ]
 
 __version__: Final[str]
