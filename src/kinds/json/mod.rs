@@ -168,7 +168,7 @@ fn words(features: write::Features) -> String {
         });
     }
     if features.constants {
-        words.push("k=v unless row says");
+        words.push("k=v all rows");
     }
     if features.defaults {
         words.push("k(v) empty cell");

@@ -176,8 +176,6 @@ impl<'t, 's> Writer<'t, 's> {
             self.features.nested = true;
             self.features.tables |= writer.features.tables;
             self.features.variants |= writer.features.variants;
-            self.features.constants |= writer.features.constants;
-            self.features.defaults |= writer.features.defaults;
             return;
         }
         text::write_string(&mut self.out, inner, place, typed);
