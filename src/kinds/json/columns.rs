@@ -9,7 +9,6 @@ use std::collections::HashMap;
 
 use super::roles::Role;
 use super::tape::{Id, Kind, NONE, Tape};
-use super::variants::{self, Variants};
 
 /// Index into [`Columns::fields`].
 pub type FieldId = usize;
@@ -46,8 +45,6 @@ pub enum Shape {
     List(Inner),
     /// Objects used as maps: keys differ, values share a shape.
     Map(Inner),
-    /// Objects of several kinds; only the records of a table itself are.
-    Variants(Variants),
 }
 
 /// Objects with common fields.
@@ -100,27 +97,8 @@ impl<'t, 's> Columns<'t, 's> {
     /// Finds the shape of `nodes`, the elements of one array or the values of one map.
     pub fn infer(tape: &'t Tape<'s>, nodes: &[Id]) -> (Self, Shape) {
         let mut columns = Columns { tape, fields: Vec::new() };
-        let mut shape = columns.shape(nodes, "");
-        if matches!(shape, Shape::Any) {
-            shape = columns.variants(nodes);
-        }
+        let shape = columns.shape(nodes, "");
         (columns, shape)
-    }
-
-    /// Records that have no common shape, but several of them.
-    fn variants(&mut self, nodes: &[Id]) -> Shape {
-        let mut of = vec![None; nodes.len()];
-        let mut shapes = Vec::new();
-        for variant in variants::find(self.tape, nodes) {
-            let mut records = Vec::with_capacity(variant.rows.len());
-            for (i, &row) in variant.rows.iter().enumerate() {
-                of[row] = Some((shapes.len(), i));
-                records.push(nodes[row]);
-            }
-            let merged = Merged { order: variant.order, fits: vec![true; records.len()] };
-            shapes.push(Shape::Group(self.group(&records, "", merged)));
-        }
-        if shapes.is_empty() { Shape::Any } else { Shape::Variants(Variants { shapes, of }) }
     }
 
     /// All columns of a row: those of the group and of the groups in it, in order.
@@ -335,7 +313,6 @@ mod tests {
             Shape::Any => "?".to_owned(),
             Shape::List(inner) => format!("[]{}", show(columns, &inner.item)),
             Shape::Map(inner) => format!("{{}}{}", show(columns, &inner.item)),
-            Shape::Variants(variants) => variants.shapes.iter().map(|s| show(columns, s)).collect::<String>(),
             Shape::Group(group) => {
                 let fields: Vec<_> = group
                     .fields

@@ -6,7 +6,6 @@ use super::links;
 use super::read::Reader;
 use super::tape::MAX_DEPTH;
 use super::text::Place;
-use super::variants::{self, MAX_VARIANTS};
 
 /// How the values in one place are written; the reader's counterpart of a shape.
 #[derive(Debug)]
@@ -19,8 +18,6 @@ pub(super) enum Form {
     List(Box<Form>),
     /// `{key:row;key:row}`
     Map(Box<Form>),
-    /// A letter, and cells of that kind of row.
-    Variants(Vec<Record>),
 }
 
 /// The columns of a row.
@@ -133,24 +130,6 @@ impl Reader<'_> {
         if self.eat("{}") {
             return Some(Form::Map(Box::new(self.form(depth + 1)?)));
         }
-        Some(Form::Record(self.record(depth)?))
-    }
-
-    /// The columns of each kind of record.
-    pub(super) fn variants(&mut self) -> Option<Form> {
-        let mut records = Vec::new();
-        let mut buffer = [0; 4];
-        loop {
-            let expected = (records.len() < MAX_VARIANTS).then(|| variants::letter(records.len()))?;
-            self.eat(expected.encode_utf8(&mut buffer)).then_some(())?;
-            records.push(self.record(0)?);
-            if !self.eat("\n") {
-                return Some(Form::Variants(records));
-            }
-        }
-    }
-
-    fn record(&mut self, depth: usize) -> Option<Record> {
         let mut record = Record::default();
         let parts = self.parts(&mut record, "", &[], depth + 1)?;
         record.parts = parts;
@@ -168,7 +147,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        Some(record)
+        Some(Form::Record(record))
     }
 
     fn parts(

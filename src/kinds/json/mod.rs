@@ -23,7 +23,6 @@ mod roles;
 mod table;
 mod tape;
 mod text;
-mod variants;
 mod write;
 
 use super::{Context, Kind};
@@ -161,14 +160,10 @@ fn minify(tape: &Tape<'_>) -> String {
 fn words(features: write::Features) -> String {
     let mut words = Vec::new();
     if features.tables {
-        words.push(if features.variants {
-            "rows start with their kind, A{columns}"
-        } else {
-            "rows under {columns}"
-        });
+        words.push("rows under {columns}");
     }
     if features.constants {
-        words.push("k=v all rows");
+        words.push("k=v unless row says");
     }
     if features.defaults {
         words.push("k(v) empty cell");

@@ -203,12 +203,12 @@ impl<'b> Reader<'b> {
         self.eat(":").then_some(())
     }
 
-    /// `[12]{`, `[12][`, `[12]A`, `{12}{` or `{12}[`: the count, with the cursor on the shape.
+    /// `[12]{`, `[12][`, `{12}{` or `{12}[`: the count, with the cursor on the shape.
     fn table_start(&mut self, map: bool) -> Option<usize> {
         let start = self.at;
         self.at += 1;
         let count = self.count(if map { '}' } else { ']' });
-        if count.is_some() && matches!(self.peek(), Some(b'{' | b'[' | b':' | b'A')) {
+        if count.is_some() && matches!(self.peek(), Some(b'{' | b'[' | b':')) {
             return count;
         }
         self.at = start;
@@ -218,11 +218,7 @@ impl<'b> Reader<'b> {
     /// The rest of a table: shape, colon, rows. `lines`: one value per line instead of an array.
     fn table(&mut self, out: &mut String, count: usize, map: bool, lines: bool, depth: usize) -> Option<()> {
         // Without a shape every record is written by itself.
-        let form = match self.peek() {
-            Some(b':') => None,
-            Some(b'A') => Some(self.variants()?),
-            _ => Some(self.form(0)?),
-        };
+        let form = if self.peek() == Some(b':') { None } else { Some(self.form(0)?) };
         self.eat(":\n").then_some(())?;
         let (open, close, separator) = match (lines, map) {
             (true, _) => ("", "", '\n'),
@@ -322,27 +318,15 @@ impl<'b> Reader<'b> {
                 if self.eat(PLAIN_ROW) {
                     return self.value(out, place, false, 0);
                 }
-                self.record_row(record, Row::new(record), out, place)
-            }
-            Form::Variants(records) => {
-                if self.eat(PLAIN_ROW) {
-                    return self.value(out, place, false, 0);
+                let mut row = Row::new(record);
+                self.cells(&record.parts, record, &mut row, place)?;
+                while self.peek() == Some(b',') {
+                    self.at += 1;
+                    self.named(record, &mut row, place)?;
                 }
-                let record = records.get(usize::from(self.peek()?.checked_sub(b'A')?))?;
-                self.at += 1;
-                // The letter stands before the first cell.
-                self.record_row(record, Row { first: false, ..Row::new(record) }, out, place)
+                row.write(record, out)
             }
         }
-    }
-
-    fn record_row(&mut self, record: &Record, mut row: Row, out: &mut String, place: Place) -> Option<()> {
-        self.cells(&record.parts, record, &mut row, place)?;
-        while self.peek() == Some(b',') {
-            self.at += 1;
-            self.named(record, &mut row, place)?;
-        }
-        row.write(record, out)
     }
 
     /// A list or map of rows, or anything else written plainly.

@@ -97,7 +97,15 @@ impl Columns<'_, '_> {
         match shape {
             Shape::Any => {}
             Shape::Group(group) => {
-                self.assign_records(group, named);
+                let mut leaves = Vec::new();
+                self.leaves(group, &mut leaves);
+                self.mark_ambiguous(&leaves);
+                self.assign_group(group, named);
+                // Once to see which objects stay plain (links must not point into those), and once to
+                // see that links have left a cell where one is needed.
+                self.mark_start(group, false);
+                self.link(group, named);
+                self.mark_start(group, false);
                 if self.first_cell(group).is_none()
                     && let Some(id) = self.first_leaf(group)
                 {
@@ -105,27 +113,7 @@ impl Columns<'_, '_> {
                 }
             }
             Shape::List(inner) | Shape::Map(inner) => self.assign(&mut inner.item, named),
-            Shape::Variants(variants) => {
-                for shape in &mut variants.shapes {
-                    // Rows start with a letter, so they need no cell.
-                    if let Shape::Group(group) = shape {
-                        self.assign_records(group, named);
-                    }
-                }
-            }
         }
-    }
-
-    fn assign_records(&mut self, group: &Group, named: &Named) {
-        let mut leaves = Vec::new();
-        self.leaves(group, &mut leaves);
-        self.mark_ambiguous(&leaves);
-        self.assign_group(group, named);
-        // Once to see which objects stay plain (links must not point into those), and once to
-        // see that links have left a cell where one is needed.
-        self.mark_start(group, false);
-        self.link(group, named);
-        self.mark_start(group, false);
     }
 
     fn assign_group(&mut self, group: &Group, named: &Named) {

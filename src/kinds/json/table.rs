@@ -10,7 +10,6 @@ use super::links::{self, Piece};
 use super::roles::{Default, Role, same, value_tenths};
 use super::tape::{Id, Kind, NONE};
 use super::text::{self, ABSENT, Place};
-use super::variants;
 use super::write::{ABSENT_GROUP, NULL_GROUP, PLAIN, PLAIN_ROW, Writer};
 
 /// A record that stays and is longer than this may lose records inside it.
@@ -187,7 +186,6 @@ impl Table<'_, '_, '_> {
                 self.writer.out.push_str("{}");
                 self.header(&inner.item);
             }
-            Shape::Variants(variants) => self.kinds(&variants.shapes),
             Shape::Group(group) => {
                 let mut leaves = Vec::new();
                 self.columns.leaves(group, &mut leaves);
@@ -196,17 +194,6 @@ impl Table<'_, '_, '_> {
                 self.fields(group);
                 self.paths = outer;
             }
-        }
-    }
-
-    /// The columns of each kind of record, on a line of their own.
-    fn kinds(&mut self, shapes: &[Shape]) {
-        for (i, shape) in shapes.iter().enumerate() {
-            if i > 0 {
-                self.writer.out.push('\n');
-            }
-            self.writer.out.push(variants::letter(i));
-            self.header(shape);
         }
     }
 
@@ -300,47 +287,31 @@ impl Table<'_, '_, '_> {
         match shape {
             Shape::Any => self.writer.value(node, place, false),
             Shape::List(_) | Shape::Map(_) => self.inner(shape, row, node, place, whole),
-            Shape::Group(group) if !group.fits[row] => self.plain_row(node, place),
+            Shape::Group(group) if !group.fits[row] => {
+                self.writer.out.push_str(PLAIN_ROW);
+                self.writer.value(node, place, false);
+            }
             Shape::Group(group) => {
                 let start = self.writer.out.len();
-                for spell in [false, true] {
+                for spell_first in [false, true] {
                     let omissions = self.writer.omissions.len();
-                    self.record(group, Cells { row, place, whole, first: true, spell, named: Vec::new() });
+                    let mut cells =
+                        Cells { row, place, whole, first: true, spell: spell_first, named: Vec::new() };
+                    self.cells(group, &mut cells);
+                    if cells.named.is_empty() {
+                        let kept = self.writer.out[start..].trim_end_matches(',').len();
+                        self.writer.out.truncate(start + kept);
+                    }
+                    for (id, value) in cells.named {
+                        self.writer.out.push(',');
+                        self.named(id, value, row, whole);
+                    }
                     if self.writer.out.len() > start {
                         break;
                     }
                     self.writer.omissions.truncate(omissions);
                 }
             }
-            Shape::Variants(variants) => match variants.of[row] {
-                Some((variant, row)) => {
-                    self.writer.out.push(variants::letter(variant));
-                    if let Shape::Group(group) = &variants.shapes[variant] {
-                        let named = Vec::new();
-                        self.record(group, Cells { row, place, whole, first: false, spell: false, named });
-                    }
-                }
-                None => self.plain_row(node, place),
-            },
-        }
-    }
-
-    fn plain_row(&mut self, node: Id, place: Place) {
-        self.writer.out.push_str(PLAIN_ROW);
-        self.writer.value(node, place, false);
-    }
-
-    /// The cells of one record, and what its row says by name.
-    fn record(&mut self, group: &Group, mut cells: Cells) {
-        let start = self.writer.out.len();
-        self.cells(group, &mut cells);
-        if cells.named.is_empty() {
-            let kept = self.writer.out[start..].trim_end_matches(',').len();
-            self.writer.out.truncate(start + kept);
-        }
-        for (id, value) in std::mem::take(&mut cells.named) {
-            self.writer.out.push(',');
-            self.named(id, value, cells.row, cells.whole);
         }
     }
 

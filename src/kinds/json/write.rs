@@ -70,8 +70,6 @@ pub fn minify(tape: &Tape<'_>, id: Id, out: &mut String) {
 pub struct Features {
     /// There is a table.
     pub tables: bool,
-    /// Its records are of several kinds.
-    pub variants: bool,
     /// Some column is stated in the header.
     pub constants: bool,
     /// Some empty cell has a value.
@@ -175,7 +173,8 @@ impl<'t, 's> Writer<'t, 's> {
             self.out.push_str(&writer.out);
             self.features.nested = true;
             self.features.tables |= writer.features.tables;
-            self.features.variants |= writer.features.variants;
+            self.features.constants |= writer.features.constants;
+            self.features.defaults |= writer.features.defaults;
             return;
         }
         text::write_string(&mut self.out, inner, place, typed);
@@ -312,12 +311,8 @@ impl<'t, 's> Writer<'t, 's> {
         if matches!(shape, Shape::Any) {
             return false;
         }
-        let gate = self.gate.filter(|gate| gate.touches(tape.range(id)));
-        let variants = matches!(shape, Shape::Variants(_));
-        if variants && gate.is_some() {
-            return false;
-        }
         columns.assign(&mut shape, self.named);
+        let gate = self.gate.filter(|gate| gate.touches(tape.range(id)));
         if gate.is_some() {
             columns.summarise(&mut shape);
         }
@@ -326,7 +321,6 @@ impl<'t, 's> Writer<'t, 's> {
         let _ =
             if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
         self.features.tables = true;
-        self.features.variants |= variants;
         let mut table = Table { columns: &columns, writer: self, gate, paths: HashSet::new() };
         if !table.write_selected(&shape, &nodes, map) {
             table.write(&shape, &nodes, map);
