@@ -1,5 +1,18 @@
 from typing import Any, Final
 
+__all__ = [
+    "HeadroomError",
+    "InvalidMessagesError",
+    "InvalidOptionError",
+    "__version__",
+    "clear_memo",
+    "compress_body",
+    "compress_messages",
+    "count_tokens",
+    "expand",
+    "memo_stats",
+]
+
 __version__: Final[str]
 
 class HeadroomError(ValueError): ...

@@ -69,17 +69,16 @@ pub fn choose(
     let budget = match options.target_ratio {
         Some(ratio) => (ratio * tokens() as f64) as usize,
         None if units.total < MIN_TOKENS => return choice,
-        None if is_gated => gated_budget(units.total, is_aggressive),
-        None => {
-            let limit = if is_aggressive { MANY_AGGRESSIVE_TOKENS } else { MANY_TOKENS };
-            limit + share(units.total.saturating_sub(limit), MANY_SHARE)
+        None if is_gated => {
+            gated_budget(units.total, is_aggressive).min(many_budget(units.total, is_aggressive))
         }
+        None => many_budget(units.total, is_aggressive),
     };
     for (i, line) in parsed.lines.iter().enumerate() {
         choice.keep[i] = hits[i] || line.hit.is_none() || line.raw.len() <= LONG_BYTES;
     }
     // A file's first match stays, unless the caller set a ratio or nobody would read so many files.
-    let is_strict = options.target_ratio.is_some() || !is_gated;
+    let is_strict = options.target_ratio.is_some() || units.total > MANY_TOKENS;
     let limits = Limits {
         budget,
         min_ranks: if is_strict { 0 } else { 1 },
@@ -95,6 +94,11 @@ pub fn choose(
 fn gated_budget(total: usize, is_aggressive: bool) -> usize {
     let most = if is_aggressive { 0 } else { total.min(GATED_TOKENS) };
     share(most, GATED_SHARE) + share(total - most, GATED_LOW_SHARE)
+}
+
+fn many_budget(total: usize, is_aggressive: bool) -> usize {
+    let limit = if is_aggressive { MANY_AGGRESSIVE_TOKENS } else { MANY_TOKENS };
+    limit + share(total.saturating_sub(limit), MANY_SHARE)
 }
 
 fn share(of: usize, (numerator, denominator): (usize, usize)) -> usize {
@@ -323,7 +327,8 @@ fn restore_small_runs(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, m
             cost += units.cost[end];
             end += 1;
         }
-        let is_unnamed = path_of(i).is_some_and(|path| !choice.named[path]);
+        // Where paths stand on lines of their own, marks never reach over them.
+        let is_unnamed = parsed.style.pathed && path_of(i).is_some_and(|path| !choice.named[path]);
         if cost <= max_tokens && !is_unnamed {
             choice.keep[i..end].fill(true);
         }

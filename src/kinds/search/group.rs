@@ -143,6 +143,8 @@ fn items<'t>(
     let lines = &parsed.lines;
     let path_of = |i: usize| lines[i].hit.map(|m| m.path);
     let mut current: Option<usize> = None;
+    // A file that stands in several places is named for its omitted matches once.
+    let mut is_shown = vec![false; parsed.paths.len()];
     let mut i = 0;
     while i < lines.len() {
         let path = path_of(i);
@@ -158,6 +160,7 @@ fn items<'t>(
                 Some(hit) => {
                     if is_new {
                         out.push(Item::Path(parsed.paths[hit.path]));
+                        is_shown[hit.path] = true;
                         current = path;
                     }
                     out.push(Item::Match { first: hit, more: Vec::new() });
@@ -166,21 +169,22 @@ fn items<'t>(
             i += 1;
             continue;
         }
-        // A run of lines left out: of one file whose name stands above, or of several unnamed files.
-        let named = path.filter(|p| parsed.style.pathed && is_named(*p));
-        if let (true, Some(p)) = (is_new, named) {
+        // A run of lines left out: of one file whose name stands above, or of several others.
+        let named = path.filter(|p| is_new && is_named(*p) && !is_shown[*p]);
+        if let Some(p) = named {
             out.push(Item::Path(parsed.paths[p]));
+            is_shown[p] = true;
             current = path;
         }
         // A mark below the name of a file counts lines of that file alone.
-        let is_alone = named.is_some() || (path.is_some() && path == current);
+        let is_alone = path.is_some() && path == current;
         let mut end = i + 1;
         let mut files = usize::from(path.is_some());
         let mut last = path;
         while end < lines.len() && !keep[end] {
             let next = path_of(end).filter(|_| parsed.style.pathed);
             if next.is_some() && next != last {
-                if is_alone || next.is_some_and(&is_named) {
+                if is_alone || next.is_some_and(|p| is_named(p) && !is_shown[p]) {
                     break;
                 }
                 files += 1;

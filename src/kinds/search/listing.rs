@@ -200,6 +200,8 @@ fn encode_paths(text: &str, units: &Parsed<'_>, choice: &Choice) -> Listed {
     let mut out = Listed::default();
     let mut above = Above::default();
     let mut current: Option<usize> = None;
+    // A directory that stands in several places is named for its omitted names once.
+    let mut is_shown = vec![false; units.paths.len()];
     let mut i = 0;
     while i < units.lines.len() {
         let line = &units.lines[i];
@@ -209,7 +211,9 @@ fn encode_paths(text: &str, units: &Parsed<'_>, choice: &Choice) -> Listed {
             i += 1;
             continue;
         };
-        let is_named = choice.keep[i] || choice.named[hit.path];
+        let is_named = choice.keep[i] || choice.named[hit.path] && !is_shown[hit.path];
+        let is_alone = is_named || current == Some(hit.path);
+        is_shown[hit.path] |= is_named;
         if is_named && current != Some(hit.path) {
             above.write(&mut out.text, units.paths[hit.path]);
             out.text.push('\n');
@@ -228,7 +232,8 @@ fn encode_paths(text: &str, units: &Parsed<'_>, choice: &Choice) -> Listed {
             .find(|j| {
                 let next = units.lines[*j].hit.map(|m| m.path);
                 let differs = next != Some(hit.path);
-                choice.keep[*j] || differs && (is_named || next.is_none_or(|path| choice.named[path]))
+                choice.keep[*j]
+                    || differs && (is_alone || next.is_none_or(|path| choice.named[path] && !is_shown[path]))
             })
             .unwrap_or(units.lines.len());
         out.mark(i..end, &ranges);
