@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml pyproject.toml $(wildcard build.rs)
 
-.PHONY: help demo test test-rust test-python test-matrix lint format bench bench-quick bench-stages quality build wheel clean
+.PHONY: help demo test test-rust test-python test-matrix lint format bench bench-quick bench-stages quality examples build wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -54,8 +54,11 @@ bench-quick: build $(VENV)/.bench-tools ## the same without peers and large text
 bench-stages: ## criterion benchmarks of the core's stages
 	cargo bench --bench stages
 
-quality: build $(VENV)/.bench-tools ## savings and facts kept beside peers: docs/quality.md (CASES=folder)
+quality: build $(VENV)/.bench-tools ## savings and facts kept beside peers (CASES=folder writes docs/quality.md, 5 min)
 	$(BIN)/python benches/quality.py $(CASES)
+
+examples: build ## writes docs/examples: ten whole texts before and after
+	$(BIN)/python benches/examples.py
 
 wheel: $(WHEELS)/.built ## builds the wheel (release profile)
 
