@@ -141,15 +141,17 @@ class CompressResult:
     original: Sequence[Any] = field(default=(), repr=False, compare=False)
     originals: dict[str, str] = field(default_factory=dict, repr=False)
 
-    def explain(self, color: bool = False) -> str:
+    def explain(self, color: bool = False, full: bool = False, width: int | None = None) -> str:
         """What was seen, kept and left out, and why, for a person to judge.
 
         Args:
-            color: use ANSI colours: green for what stays, red for what was left out.
+            color: use ANSI colours: red for what was left out, cyan for what is written another way.
+            full: show long runs of lines whole.
+            width: cut lines to so many characters; `None` leaves them whole.
         """
         from headroom.explain import explain
 
-        return explain(self, color=color)
+        return explain(self, color=color, full=full, width=width)
 
     @property
     def tokens_saved(self) -> int:
