@@ -165,7 +165,7 @@ def test_lines_are_cut_to_a_width_and_say_so() -> None:
 def test_every_transform_has_its_rule() -> None:
     source = "".join(p.read_text("utf-8") for p in (Path(__file__).parent.parent / "src").rglob("*.rs"))
     kinds = "json|table|log|search|diff|code|markup|prose"
-    known = set(re.findall(rf'"((?:{kinds}):[a-z][a-z-]*)"', source)) | {"echo"}
+    known = set(re.findall(rf'"((?:{kinds}):[a-z][a-z-]*)"', source)) | {"echo", "limit"}
     assert len(known) > 15
     assert known - {"log:critical"} <= RULES.keys()
 

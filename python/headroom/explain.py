@@ -38,6 +38,7 @@ RULES = {
     "json:minify": "white space is left out",
     "json:select": "records the question names are kept whole, and first, last, failed and rare ones",
     "json:table": "records with the same fields are rows under one header",
+    "limit": "what does not fit model_limit is squeezed to its beginning and end, or to one mark",
     "log:codes": "terminal colours are left out",
     "log:prefix": "what lines begin with alike is written once",
     "log:select": "kept are errors, failures, distinct traces, the first line of each template, numbers out of line, "

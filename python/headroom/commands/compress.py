@@ -116,6 +116,7 @@ def print_stats(figures: dict[str, Any]) -> None:
         if terminal.has_color(sys.stderr):
             from rich.console import Console
 
-            Console(stderr=True, highlight=True).print(f"[bold green]headroom[/] {line}\n[dim]done: {done}[/]")
+            out = Console(stderr=True, highlight=False, soft_wrap=True)
+            out.print(f"[bold green]headroom[/] {line}\n[dim]done: {done}[/]")
             return
     print(f"headroom: {line}\ndone: {done}", file=sys.stderr)

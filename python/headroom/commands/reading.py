@@ -40,6 +40,13 @@ def add_input(parser: argparse.ArgumentParser) -> None:
         "--target-ratio", type=float, default=None, metavar="R", help="share of the tokens to keep, above 0, at most 1"
     )
     parser.add_argument(
+        "--model-limit",
+        type=int,
+        default=200_000,
+        metavar="N",
+        help="context window in tokens; what exceeds it is squeezed further, oldest first (default: 200000)",
+    )
+    parser.add_argument(
         "--text", action="store_true", help="take the input as plain text, even if it is a JSON request"
     )
 
@@ -70,8 +77,9 @@ def read_input(name: str) -> str:
 
 
 def options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The fields of `CompressConfig` that the command line sets."""
-    return {"level": arguments.level, "target_ratio": arguments.target_ratio, "query": arguments.query}
+    """The arguments of `compress` that the command line sets."""
+    names = ("level", "target_ratio", "query", "model_limit")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def as_request(text: str) -> dict[str, Any] | list[Any] | None:
