@@ -5,7 +5,7 @@ result = compress(messages, model="gpt-4o")
 client.chat.completions.create(model="gpt-4o", messages=result.messages)
 """
 
-from headroom._core import HeadroomError, InvalidMessagesError, InvalidOptionError, __version__
+from headroom._core import __version__
 from headroom.compression import (
     Block,
     CompressConfig,
@@ -16,16 +16,29 @@ from headroom.compression import (
     count_tokens,
     expand,
 )
+from headroom.errors import (
+    ExpiredHashError,
+    HeadroomError,
+    InvalidMessagesError,
+    InvalidOptionError,
+    RetrievalError,
+    StoreError,
+    UnknownHashError,
+)
 
 __all__ = [
     "Block",
     "CompressConfig",
     "CompressResult",
     "Decision",
+    "ExpiredHashError",
     "HeadroomError",
     "InvalidMessagesError",
     "InvalidOptionError",
     "Omitted",
+    "RetrievalError",
+    "StoreError",
+    "UnknownHashError",
     "__version__",
     "compress",
     "count_tokens",
