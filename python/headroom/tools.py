@@ -103,7 +103,7 @@ def handle_tool_call(
     found = resolve(store)
     try:
         wanted = asked.wanted(issued)
-        return asked.answer(_said(wanted.part(found.get(owner, wanted.hash))))
+        return asked.answer(said(wanted.part(found.get(owner, wanted.hash))))
     except HeadroomError as error:
         return asked.answer(f"{TOOL_NAME}: {error}", is_error=True)
 
@@ -120,7 +120,7 @@ async def ahandle_tool_call(
     found = resolve(store)
     try:
         wanted = asked.wanted(issued)
-        return asked.answer(_said(wanted.part(await found.aget(owner, wanted.hash))))
+        return asked.answer(said(wanted.part(await found.aget(owner, wanted.hash))))
     except HeadroomError as error:
         return asked.answer(f"{TOOL_NAME}: {error}", is_error=True)
 
@@ -158,7 +158,7 @@ def read_arguments(given: Any, issued: Container[str] | None = None) -> Wanted:
     return wanted
 
 
-def _said(part: Part) -> str:
+def said(part: Part) -> str:
     """A part with words about what the query did not bring, where that is not plain to see."""
     if part.matches == 0:
         return f"{TOOL_NAME}: nothing matches the query; use other words, lines, or no query for all of it\n{part.text}"

@@ -108,7 +108,9 @@ def test_what_is_no_url(url: Any) -> None:
 
 piece = st.one_of(
     st.sampled_from(["memory", "sqlite", "redis", "rediss", "redis+cluster", "://", "/", "?", "&", "=", "#", "@", ":"]),
-    st.sampled_from(["max_bytes", "ttl_s", "timeout_s", "prefix", "host", "6379", "0", "-1", "nan", "%00", "%2f", "[", "]"]),
+    st.sampled_from(
+        ["max_bytes", "ttl_s", "timeout_s", "prefix", "host", "6379", "0", "-1", "nan", "%00", "%2f", "[", "]"]
+    ),
     st.text(max_size=8),
 )
 

@@ -12,7 +12,14 @@ from headroom import ExpiredHashError, StoreError, UnknownHashError
 from headroom.stores import Store, open_store
 
 A, B = "a" * 24, "b" * 24
-TEXTS = ["", "x", "two\nlines\r\n", "日本語 🦀\0 end", "long " * 50_000, "".join(chr(33 + i * 7 % 90) for i in range(9999))]
+TEXTS = [
+    "",
+    "x",
+    "two\nlines\r\n",
+    "日本語 🦀\0 end",
+    "long " * 50_000,
+    "".join(chr(33 + i * 7 % 90) for i in range(9999)),
+]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: f"{len(text)}")
