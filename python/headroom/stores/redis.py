@@ -152,7 +152,7 @@ class RedisStore:
 
     @staticmethod
     def _packed(new: Mapping[str, str], originals: Mapping[str, str]) -> dict[str, bytes]:
-        return {key: pack(originals[hash_], "zstd") for key, hash_ in new.items()}
+        return {key: pack(originals[hash_], _name(key), "zstd") for key, hash_ in new.items()}
 
     @staticmethod
     def _missing(keys: Mapping[str, str], renewed: list[Any]) -> dict[str, str]:
@@ -163,7 +163,7 @@ class RedisStore:
             self._tally.add(expired=int(bool(was_here)), unknown=int(not was_here))
             raise expired(hash) if was_here else unknown(hash)
         try:
-            text = unpack(data)
+            text = unpack(data, _name(key))
         except Damaged as error:
             with contextlib.suppress(*self._errors()):
                 # Gone, so that the next put writes it anew.
@@ -284,3 +284,8 @@ class RedisStore:
             f"the Redis store at {self.where} cannot be {what} ({reason}); check that the server is up, reachable "
             "and has room"
         ) from None
+
+
+def _name(key: str) -> bytes:
+    """The name of an entry, without the prefix, so that keys can be renamed as a whole."""
+    return bytes.fromhex(key[-33:-1])
