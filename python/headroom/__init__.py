@@ -5,29 +5,47 @@ result = compress(messages, model="gpt-4o")
 client.chat.completions.create(model="gpt-4o", messages=result.messages)
 """
 
-from headroom._core import HeadroomError, InvalidMessagesError, InvalidOptionError, __version__
+from headroom._core import __version__
 from headroom.compression import (
     Block,
     CompressConfig,
     CompressResult,
     Decision,
     Omitted,
+    Origin,
     compress,
     count_tokens,
     expand,
 )
+from headroom.errors import (
+    ExpiredHashError,
+    HeadroomError,
+    InvalidMessagesError,
+    InvalidOptionError,
+    RetrievalError,
+    StoreError,
+    UnknownHashError,
+)
+from headroom.retrieval import aretrieve, retrieve
 
 __all__ = [
     "Block",
     "CompressConfig",
     "CompressResult",
     "Decision",
+    "ExpiredHashError",
     "HeadroomError",
     "InvalidMessagesError",
     "InvalidOptionError",
     "Omitted",
+    "Origin",
+    "RetrievalError",
+    "StoreError",
+    "UnknownHashError",
     "__version__",
+    "aretrieve",
     "compress",
     "count_tokens",
     "expand",
+    "retrieve",
 ]
