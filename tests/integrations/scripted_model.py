@@ -164,9 +164,7 @@ def _responses(stream: bool, turn: Turn, view: View) -> tuple[str, list[bytes]]:
     items: list[dict[str, Any]] = []
     if turn.text:
         part = {"type": "output_text", "text": turn.text, "annotations": []}
-        items.append(
-            {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [part]}
-        )
+        items.append({"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [part]})
     items += [
         {"type": "function_call", "id": f"fc_{view.round}_{i}", "call_id": call_id(view.round, i), "name": name,
          "arguments": json.dumps(arguments), "status": "completed"}

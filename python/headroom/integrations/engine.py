@@ -138,9 +138,7 @@ class Engine:
         result = compress(messages, model=model, model_limit=limit, config=config)
         return _Made(result.messages, result.tokens_before, result.tokens_after, result.origins)
 
-    def _at_service(
-        self, cloud: CloudClient, messages: list[Any], model: str, limit: int, retrieval: bool
-    ) -> _Made:
+    def _at_service(self, cloud: CloudClient, messages: list[Any], model: str, limit: int, retrieval: bool) -> _Made:
         before = count_messages(messages, model)
         if before < self.settings.min_tokens:
             return _Made(None, before, before)

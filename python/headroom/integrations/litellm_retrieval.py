@@ -129,8 +129,9 @@ class RetrievingLogger(CustomLogger):
         if state.in_loop:
             _injected.set(state.issued is not None)
             return None
-        if state.issued is not None and state.issued.by is self and has_tool(kwargs.get("tools")):
-            # A bridge sends on what an outer call was given; only the stream is this call's own matter.
+        if state.issued is not None and has_tool(kwargs.get("tools")):
+            # A bridge sends on what an outer call was given, or another callback was first. Only the stream is
+            # left to see to.
             _injected.set(True)
             return _buffered(kwargs) if kwargs.get("stream") and name not in _ANTHROPIC else None
         state.issued = None
@@ -236,9 +237,7 @@ class RetrievingLogger(CustomLogger):
                     max_tokens=issued.max_tokens if turn.dialect == "anthropic" else None,
                     optional_params=optional,
                 )
-                return AgenticLoopPlan(
-                    run_agentic_loop=True, request_patch=patch, metadata={USAGE: usage_of(response)}
-                )
+                return AgenticLoopPlan(run_agentic_loop=True, request_patch=patch, metadata={USAGE: usage_of(response)})
         except Exception as error:  # noqa: BLE001  # the caller must get an answer whatever happens here
             kind = type(error).__name__
             self._engine.ledger.event("retrieval failed: " + kind)
@@ -354,5 +353,3 @@ def _whole(value: Any, default: int) -> int:
         return default if value is None else int(value)
     except (TypeError, ValueError):
         return default
-
-
