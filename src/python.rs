@@ -279,7 +279,8 @@ fn excerpt<'py>(
     let counter = Counter::for_model(model);
     let done = py.detach(|| {
         // A panic is a bug of ours; whoever asks gets all of it then.
-        std::panic::catch_unwind(|| crate::excerpt::excerpt(&text, &query, max_tokens, &counter)).ok()
+        let run = || crate::excerpt::excerpt(&text, &query, max_tokens, &counter);
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
     });
     let Some(done) = done else {
         return (&*text, 0, 0, PyList::empty(py), PyList::empty(py)).into_pyobject(py);

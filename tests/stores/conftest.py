@@ -22,7 +22,8 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 def url(request: pytest.FixtureRequest, tmp_path: Path, redis_server: RedisServer) -> str:
     if request.param == "redis":
         redis_server.ask("FLUSHALL")
-        return redis_server.url
+        # A busy machine that runs tests is no reason to give up.
+        return f"{redis_server.url}?timeout_s=20"
     return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/originals.db"
 
 
