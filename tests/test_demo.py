@@ -17,5 +17,10 @@ def test_the_demo_saves_and_the_answers_are_shown() -> None:
     rows = re.findall(r"│ ([\w ]+?) +│ +([\d,]+) │ +([\d,]+) │ +([\d.]+) % │ +[\d.]+ ms │ still there", done.stdout)
     assert [row[0] for row in rows] == ["application log", "JSON of an API", "grep output", "document"]
     assert all(float(saved) > 10 for *_, saved in rows)
-    for answer in ('role "nobody_here" does not exist', "gpt-4.1-mini", "pub struct FinderBuilder", "subset of all failure transitions"):
+    for answer in (
+        'role "nobody_here" does not exist',
+        "gpt-4.1-mini",
+        "pub struct FinderBuilder",
+        "subset of all failure transitions",
+    ):
         assert answer in done.stdout.split("application log:")[1]
