@@ -15,6 +15,7 @@ sys.path.insert(0, str(BENCHES))
 import peers  # noqa: E402
 import quality  # noqa: E402
 import quality_cases  # noqa: E402
+import quality_cost  # noqa: E402
 import quality_methods as methods  # noqa: E402
 import quality_page  # noqa: E402
 import quality_peers  # noqa: E402
@@ -100,6 +101,19 @@ def test_what_failed_counts_as_it_was() -> None:
     assert (score.before, score.kept, score.error) == (score.after, 1, "boom")
     one.scores[methods.LITELLM] = score
     assert methods.failures([one]) == {methods.LITELLM: {"boom": 1}}
+
+
+def test_a_conversation_is_billed_by_what_it_shares_with_the_request_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality_cost, "scorer", lambda: SCORER)
+    ask, answer, more = (
+        {"role": role, "content": text} for role, text in (("user", "a b"), ("assistant", "c"), ("user", "d"))
+    )
+    kept = quality_cost.bill([[ask], [ask, answer, more]])
+    assert kept.cost == pytest.approx(1.25 * 2 + 0.1 * 2 + 1.25 * 2)
+    assert (kept.requests, kept.tokens, kept.rewrites) == (2, 6, 0)
+    other = quality_cost.bill([[ask], [{"role": "user", "content": "x y"}, answer]])
+    assert other.cost == pytest.approx(1.25 * 2 + 1.25 * 3)
+    assert other.rewrites == 1
 
 
 def test_rivals_stay_within_their_budget() -> None:
@@ -189,7 +203,9 @@ def test_the_page_has_the_figures_and_none_of_the_text(tmp_path: Path) -> None:
     sample = [quality_sample.cases()[i] for i in (1, 4, 8)]
     for one in sample:
         one.scores |= methods.ours_and_rivals(one)
-    text = quality_page.page(sample, sample, quality.made_with(sample), "quality.svg")
+    bills = {"set": {"": quality_cost.Bill(4, 100, 200), methods.OURS: quality_cost.Bill(4, 50, 100)}}
+    text = quality_page.page(sample, sample, bills, quality.made_with(sample), "quality.svg")
+    assert "| set | 4 | 50.0 | 50.0 | 0 |" in text
     whole = quality_page.figures(sample, methods.OURS)
     assert whole is not None
     assert f"**{whole.saved:.1f} %** of the tokens" in text
