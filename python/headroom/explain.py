@@ -83,6 +83,7 @@ class _Explanation:
             yield f"{RED}{result.over_limit:,} tokens more than model_limit allows{RESET}"
         if any(d.action == "compressed" for d in result.decisions):
             yield f"{DIM}in the texts:{RESET} kept   {RED}- left out{RESET}   {CYAN}~ written another way{RESET}"
+        yield ""
         gone: dict[int, list[Any]] = {}
         for omitted in result.omitted:
             gone.setdefault(omitted.message, []).append(omitted)
@@ -130,11 +131,13 @@ class _Text:
 
     def summary(self) -> Iterator[str]:
         """One line per block."""
-        rows = []
+        rows, raw = [], self._before.encode()
+        byte = char = 0
         for part in self._parts:
             for block in part.blocks:
-                start = len(self._before.encode()[: block.start_byte].decode())
-                end = len(self._before.encode()[: block.end_byte].decode())
+                start = char + len(raw[byte : block.start_byte].decode())
+                end = start + len(raw[block.start_byte : block.end_byte].decode())
+                byte, char = block.end_byte, end
                 place = _range(self._line(start), self._line(max(start, end - 1)))
                 tokens = f"{block.tokens_before:,} → {block.tokens_after:,}" if not block.why else ""
                 what = self._outcome(part) if not block.why else f"stays: {block.why}"
