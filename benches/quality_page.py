@@ -122,7 +122,7 @@ tokens of Headroom).
 
 {cost}## Failures
 
-{_failures([*cases, *sample])}
+{_failures(cases if cases is sample else [*cases, *sample])}
 
 ## Cases of your own
 
@@ -138,7 +138,7 @@ tokens of Headroom).
 | `gold` | strings of the payload that an answer needs; looked for with case and white space aside |
 | `gold_mode` | `"all"` of them are needed, or `"any"` one is enough |
 
-The cases above are not in this repository: most are other people's text. Without `CASES` the page is made from
+{_where(cases, sample)} Without `CASES` the page is made from
 {len(sample)} easy ones built from `examples/inputs`, into `.cache/quality`. Anybody can make these rows again:
 
 {_table(grouped(sample, lambda c: f"sample: {c.kind}") | {"sample": sample}, _SAMPLE)}
@@ -156,6 +156,12 @@ requests a message that had been sent before came out different.
 
 """
 Column = tuple[str, Callable[[Sequence[Case]], str]]
+
+
+def _where(cases: list[Case], sample: list[Case]) -> str:
+    if cases is sample:
+        return "All cases above are a sample from this repository."
+    return "The cases above are not in this repository: most are other people's text."
 
 
 def _one(value: float | None) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -217,7 +218,10 @@ class _Text:
 
     def _written(self, part: Part) -> Iterator[str]:
         """What stands there now; below each mark, what it stands for."""
-        left = iter(part.omitted)
+        # Not every omission has a mark (a diff's hashes go without), so marks find theirs by what they count.
+        left: dict[tuple[int, str, int], deque[int]] = {}
+        for number, (_, gone) in enumerate(part.omitted):
+            left.setdefault((gone.count, gone.unit, gone.first), deque()).append(number)
         written: list[str] = []
         for line in part.after.rstrip("\n").split("\n"):
             at = 0
@@ -227,12 +231,14 @@ class _Text:
                 yield from self._folded(written, "written another way", CYAN)
                 written = []
                 yield self._row("~", None, f"{DIM}{_shown(mark[0])}{RESET}")
-                place, gone = next(left, (-1, None))
-                if gone is not None and gone.unit != "code":
-                    yield from self._run(place, gone.text)
+                if found := left.get((int(mark[1]), mark[2], int(mark[3]))):
+                    place, gone = part.omitted[found.popleft()]
+                    if gone.unit != "code":
+                        yield from self._run(place, gone.text)
             written += self._shown_between(line, at, len(line)) if at or line else [self._row("~", None, "")]
         yield from self._folded(written, "written another way", CYAN)
-        rest = [(place, gone) for place, gone in left if gone.unit != "code"]
+        unmarked = sorted(number for numbers in left.values() for number in numbers)
+        rest = [part.omitted[number] for number in unmarked if part.omitted[number][1].unit != "code"]
         if rest:
             yield self._row("", None, f"{DIM}left out without a mark of its own:{RESET}")
         rows = [row for place, gone in rest for row in self._run(place, gone.text, False)]
