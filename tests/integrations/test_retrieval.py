@@ -153,6 +153,8 @@ NO_TOOL: dict[str, Call] = {
         model="openai/gpt-4o", input=payloads.responses(), tools=RESPONSES_TOOLS, **openai(r)
     ),
     "n": lambda r: acompletion(r, n=2),
+    "a provider's tools": lambda r: aresponses(r, tools=[{"type": "web_search_preview"}]),
+    "a format": lambda r: acompletion(r, tools=None, response_format={"type": "json_object"}),
     "too many tools": lambda r: acompletion(r, tools=CHAT_TOOLS * 128),
 }
 

@@ -30,6 +30,7 @@ from headroom.integrations.litellm_turns import (
     add_usage,
     call_fingerprint,
     has_tool,
+    member,
     tool_name,
     usage_of,
 )
@@ -189,8 +190,8 @@ class RetrievingLogger(CustomLogger):
         kwargs: dict[str, Any],
     ) -> tuple[bool, dict[str, Any]]:
         """LiteLLM asks whether a response is ours to continue."""
-        state, issued = self._issued(kwargs.get("litellm_logging_obj"), kwargs)
-        if state is None or issued is None:
+        _, issued = self._issued(kwargs.get("litellm_logging_obj"), kwargs)
+        if issued is None:
             return False, {}
         turn = Turn(response)
         turn.hide_tool()
@@ -295,8 +296,10 @@ class RetrievingLogger(CustomLogger):
         """The messages as the model saw them; some versions hand back the caller's."""
         if state.in_loop or issued.compressed_with is None or state.has_own(messages):
             return list(messages)
-        args = issued.compressed_with
-        done = await workers.run(rough_size(messages), self._engine.compress, messages, *args, True, is_trial=True)
+        model, window, tools, room = issued.compressed_with
+        done = await workers.run(
+            rough_size(messages), self._engine.compress, messages, model, window, tools, room, True, is_trial=True
+        )
         return list(messages if done.messages is None else done.messages)
 
 
@@ -326,18 +329,35 @@ def can_loop(kwargs: Mapping[str, Any]) -> bool:
     if kwargs.get("functions") or kwargs.get("fallbacks") or kwargs.get("mock_response") is not None:
         # With `fallbacks` this call only hands on to others, which come here by themselves.
         return False
+    if not any(is_function(tool) for tool in tools):
+        # Some providers take functions neither beside tools of their own nor beside a format for the answer.
+        text = kwargs.get("text")
+        formats = (
+            kwargs.get("response_format")
+            or kwargs.get("text_format")
+            or (text.get("format") if isinstance(text, dict) else text)
+        )
+        if tools or formats or kwargs.get("web_search_options"):
+            return False
     if kwargs.get("conversation") or kwargs.get("background"):
         # The provider keeps the conversation: a round more would be in it twice, or come later.
         return False
     return _whole(kwargs.get("n"), 1) == 1 and _whole(kwargs.get("max_agentic_loops"), MAX_ROUNDS) > 0
 
 
+def is_function(tool: Any) -> bool:
+    """Whether the caller itself answers calls of this tool, in any dialect."""
+    if not isinstance(tool, dict):
+        return tool_name(tool) is not None
+    return tool.get("type") == "function" or "input_schema" in tool
+
+
 def is_the_models(row: Any) -> bool:
     """Whether the model produced this message or item; the first one ends the first turn."""
-    get = row.get if isinstance(row, Mapping) else lambda name: getattr(row, name, None)
-    if get("role") is not None:
-        return bool(get("role") == "assistant")
-    kind = str(get("type") or "")
+    role = member(row, "role")
+    if role is not None:
+        return bool(role == "assistant")
+    kind = str(member(row, "type") or "")
     return kind == "reasoning" or kind.endswith("_call")
 
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from headroom.tools import TOOL_NAME, Format
 
 CHAT: Format = "openai"
 
 
-def field(value: Any, name: str) -> Any:
+def member(value: Any, name: str) -> Any:
     """A member of a dict or an attribute of an object."""
     return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
 
 
 def tool_name(tool: Any) -> Any:
     """The name in a tool definition of any dialect."""
-    return field(field(tool, "function") or tool, "name")
+    return member(member(tool, "function") or tool, "name")
 
 
 def has_tool(tools: Any) -> bool:
@@ -35,9 +35,9 @@ def is_redeemed_by_the_caller(tools: Any) -> bool:
     """Whether the caller gave `headroom.tools.retrieve_tool()` itself, and so answers its calls."""
     for tool in tools if isinstance(tools, list) else ():
         if tool_name(tool) == TOOL_NAME:
-            schema = field(field(tool, "function") or tool, "parameters") or field(tool, "input_schema")
+            schema = member(member(tool, "function") or tool, "parameters") or member(tool, "input_schema")
             # LiteLLM's guardrail has a tool of this name for a service's hashes; it knows no `lines`.
-            return {"hash", "query", "lines"} <= set(field(schema, "properties") or ())
+            return {"hash", "query", "lines"} <= set(member(schema, "properties") or ())
     return False
 
 
@@ -51,12 +51,12 @@ class Turn:
         calls: Any
         if isinstance(response, dict):
             self.dialect = "anthropic"
-            calls = [block for block in response.get("content") or () if field(block, "type") == "tool_use"]
+            calls = [block for block in response.get("content") or () if member(block, "type") == "tool_use"]
         elif hasattr(response, "output"):
             self.dialect = "responses"
-            calls = [item for item in response.output or () if str(field(item, "type")).endswith("_call")]
+            calls = [item for item in response.output or () if str(member(item, "type")).endswith("_call")]
         else:
-            choices = getattr(response, "choices", None) or ()
+            choices: Any = getattr(response, "choices", None) or []
             self._message = choices[0].message if len(choices) == 1 else None
             calls = getattr(self._message, "tool_calls", None) or ()
         self.ours = [call for call in calls if tool_name(call) == TOOL_NAME]
@@ -66,13 +66,13 @@ class Turn:
         """Our calls as Anthropic tool_use blocks, the one dialect whose answers say whether they are errors."""
         blocks = []
         for call in self.ours:
-            function = field(call, "function")
-            given = field(call, "input") if self.dialect == "anthropic" else field(function or call, "arguments")
+            function = member(call, "function")
+            given = member(call, "input") if self.dialect == "anthropic" else member(function or call, "arguments")
             blocks.append({"type": "tool_use", "id": self._id(call), "name": TOOL_NAME, "input": given})
         return blocks
 
     def _id(self, call: Any) -> Any:
-        return field(call, "call_id" if self.dialect == "responses" else "id")
+        return member(call, "call_id" if self.dialect == "responses" else "id")
 
     def exchange(self, answers: Sequence[str]) -> list[Any]:
         """The messages that continue the request: what the model said, and the answers to its calls."""
@@ -106,7 +106,7 @@ class Turn:
         else:
             left = [call for call in self._message.tool_calls if id(call) not in ours]
             for position, call in enumerate(left):
-                if field(call, "index") is not None:
+                if member(call, "index") is not None:
                     call.index = position
             self._message.tool_calls = left or None
             choice = self.response.choices[0]
@@ -133,23 +133,25 @@ def call_fingerprint(block: dict[str, Any]) -> str:
 
 def usage_of(response: Any) -> Any:
     """The usage of a response as nested plain values."""
-    return _dump(field(response, "usage"))
+    return _dump(member(response, "usage"))
 
 
 def add_usage(response: Any, more: Any) -> None:
     """Adds the usage of an earlier round, each number to its own."""
-    usage = field(response, "usage")
+    usage = member(response, "usage")
     if usage is not None and isinstance(more, dict):
         _add(usage, more)
 
 
 def _add(total: Any, more: dict[str, Any]) -> None:
     for name, value in more.items():
-        there = field(total, name)
+        there = member(total, name)
         if isinstance(value, dict) and there is not None:
             _add(there, value)
-        elif _is_number(value) and (there is None or _is_number(there)):
-            _set(total, name, (there or 0) + value)
+        elif _is_number(value) and there is None:
+            _set(total, name, value)
+        elif _is_number(value) and _is_number(there):
+            _set(total, name, there + value)
         elif isinstance(value, dict) and isinstance(total, dict):
             total[name] = value
     # LiteLLM's cost of cached tokens reads two private fields.
@@ -161,7 +163,7 @@ def _add(total: Any, more: dict[str, Any]) -> None:
                 setattr(total, name, (getattr(total, name) or 0) + value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
