@@ -388,6 +388,23 @@ def test_a_store_that_is_down_costs_the_retrieval_only(recorder: Recorder) -> No
 
 
 @needs_loop
+def test_what_does_not_fit_the_window_is_not_fetched_whole(recorder: Recorder) -> None:
+    made = callback(model_limit=count_tokens(payloads.OUTPUT, "gpt-4o"))
+
+    def script(view: View) -> Turn:
+        if view.round == 0:
+            return Turn(calls=[(TOOL_NAME, {"hash": view.hashes[0]})])
+        if view.round == 1:
+            assert "do not fit" in ours(view)[call_id(0, 0)]
+            return Turn(calls=[(TOOL_NAME, {"hash": view.hashes[0], "lines": "1-3"})])
+        return Turn(DONE if payloads.OUTPUT[:300] in ours(view)[call_id(1, 0)] else str(ours(view)))
+
+    recorder.handler = ScriptedModel(script)
+    assert run(acompletion(recorder)).text == DONE
+    assert made.stats()["retrievals"] == {"grep": {"search": 2}}
+
+
+@needs_loop
 def test_the_definition_is_counted(recorder: Recorder) -> None:
     made = callback()
     drain(acompletion(recorder))

@@ -34,7 +34,7 @@ from headroom.integrations.litellm_turns import (
     tool_name,
     usage_of,
 )
-from headroom.tools import TOOL_NAME, Format, ahandle_tool_call, retrieve_tool
+from headroom.tools import TOOL_NAME, Format, handle_tool_call, retrieve_tool
 
 if TYPE_CHECKING:
     from headroom.integrations.engine import Engine
@@ -96,6 +96,7 @@ class Issued:
         tool_tokens: tokens of the tool's definition.
         max_tokens: the caller's bound; LiteLLM forgets it between rounds of Anthropic messages.
         is_remote: a service compressed, and keeps the originals.
+        room_tokens: what the answers may take together, so that the request still fits the model's window.
         compressed_with: arguments of the compression, for messages that LiteLLM hands back as they came.
         answered: what was asked for already in this call.
     """
@@ -105,6 +106,7 @@ class Issued:
     tool_tokens: int = 0
     max_tokens: Any = None
     is_remote: bool = False
+    room_tokens: int = 0
     compressed_with: tuple[Any, ...] | None = None
     answered: set[str] = field(default_factory=set)
 
@@ -273,23 +275,29 @@ class RetrievingLogger(CustomLogger):
                 answers.append(AGAIN)
                 continue
             issued.answered.add(mark)
-            answers.append(await self._answer(block, issued))
+            # A thread: the store may be a server, and a query is answered by the core.
+            answers.append(await asyncio.to_thread(self._answer, block, issued))
         if is_last:
             answers[-1] = f"{answers[-1]}\n{LAST}"
         return answers
 
-    async def _answer(self, block: dict[str, Any], issued: Issued) -> str:
-        if issued.is_remote and self._engine.cloud is not None:
-            text, hash_ = await asyncio.to_thread(self._engine.retrieve_remote, block["input"], issued.origins)
+    def _answer(self, block: dict[str, Any], issued: Issued) -> str:
+        if issued.is_remote:
+            text, hash_ = self._engine.retrieve_remote(block["input"], issued.origins)
             is_error = hash_ is None
         else:
             config = self._engine.settings.config
             store = None if config.store is False else config.store
-            answer = await ahandle_tool_call(block, store=store, owner=config.owner, issued=issued.origins)
+            answer = handle_tool_call(block, store=store, owner=config.owner, issued=issued.origins)
             text, is_error = str(answer["content"]), bool(answer.get("is_error"))
             hash_ = next((h for h in issued.origins if h in str(block["input"]).lower()), None)
-        origin = issued.origins.get(hash_) if hash_ else None
-        self._engine.ledger.retrieved(origin, is_error)
+        self._engine.ledger.retrieved(issued.origins.get(hash_ or ""), is_error)
+        model = str(issued.compressed_with[0]) if issued.compressed_with else ""
+        tokens = count_tokens(text, model)
+        if tokens > issued.room_tokens and not is_error:
+            lines = text.count("\n") + 1
+            return f"{TOOL_NAME}: {tokens} tokens in {lines} lines do not fit here; ask with a query or for fewer lines"
+        issued.room_tokens -= tokens
         return text
 
     async def _as_sent(self, state: CallState, issued: Issued, messages: Any) -> list[Any]:

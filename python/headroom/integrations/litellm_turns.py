@@ -47,7 +47,7 @@ class Turn:
     def __init__(self, response: Any) -> None:
         self.response = response
         self.dialect: Format = CHAT
-        self._message: Any = None
+        self._choices: Any = ()
         calls: Any
         if isinstance(response, dict):
             self.dialect = "anthropic"
@@ -56,11 +56,12 @@ class Turn:
             self.dialect = "responses"
             calls = [item for item in response.output or () if str(member(item, "type")).endswith("_call")]
         else:
-            choices: Any = getattr(response, "choices", None) or []
-            self._message = choices[0].message if len(choices) == 1 else None
-            calls = getattr(self._message, "tool_calls", None) or ()
+            self._choices = getattr(response, "choices", None) or ()
+            messages = [getattr(choice, "message", None) for choice in self._choices]
+            calls = [call for message in messages for call in getattr(message, "tool_calls", None) or ()]
         self.ours = [call for call in calls if tool_name(call) == TOOL_NAME]
-        self.others = len(calls) - len(self.ours)
+        # Besides the caller's own calls: an answer in several versions cannot go on as one.
+        self.others = len(calls) - len(self.ours) + max(0, len(self._choices) - 1)
 
     def as_blocks(self) -> list[dict[str, Any]]:
         """Our calls as Anthropic tool_use blocks, the one dialect whose answers say whether they are errors."""
@@ -89,7 +90,7 @@ class Turn:
                 *({"type": "function_call_output", "call_id": id_, "output": text} for id_, text in pairs),
             ]
         # As LiteLLM documents it: the message itself goes back, with what a provider needs to see again.
-        message = {"content": None, **_dump(self._message)}
+        message = {"content": None, **_dump(self._choices[0].message)}
         return [message, *({"role": "tool", "tool_call_id": id_, "content": text} for id_, text in pairs)]
 
     def drop_ours(self) -> None:
@@ -104,14 +105,17 @@ class Turn:
         elif self.dialect == "responses":
             self.response.output = [item for item in self.response.output if id(item) not in ours]
         else:
-            left = [call for call in self._message.tool_calls if id(call) not in ours]
-            for position, call in enumerate(left):
-                if member(call, "index") is not None:
-                    call.index = position
-            self._message.tool_calls = left or None
-            choice = self.response.choices[0]
-            if not left and choice.finish_reason == "tool_calls":
-                choice.finish_reason = "stop"
+            for choice in self._choices:
+                calls = choice.message.tool_calls or ()
+                left = [call for call in calls if id(call) not in ours]
+                if len(left) == len(calls):
+                    continue
+                for position, call in enumerate(left):
+                    if member(call, "index") is not None:
+                        call.index = position
+                choice.message.tool_calls = left or None
+                if not left and choice.finish_reason == "tool_calls":
+                    choice.finish_reason = "stop"
 
     def hide_tool(self) -> None:
         """Takes our tool out of the definitions that a Responses reply repeats."""
