@@ -10,6 +10,7 @@ from pathlib import Path
 import conversations as c
 import headroom
 import pytest
+from headroom.cli import COMMANDS, Command
 
 LOG = c.INPUTS / "postgresql.log"
 
@@ -92,3 +93,16 @@ def test_empty_input_is_empty_output() -> None:
 
 def test_version() -> None:
     assert run("--version").stdout.decode().strip() == f"headroom {headroom.__version__}"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_has_help_and_is_imported_only_when_called(command: Command) -> None:
+    assert command.name.encode() in run("--help").stdout
+    assert command.name.encode() in run(command.name, "--help").stdout
+    others = [other.module for other in COMMANDS if other != command]
+    code = (
+        f"import sys, headroom.cli; headroom.cli.build_parser({command.name!r}); "
+        f"print(any(m in sys.modules for m in {others!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
