@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from headroom.errors import InvalidOptionError
+from headroom.stores.forks import renew_after_fork
 from headroom.stores.memory import MemoryStore
 from headroom.stores.protocol import Store
 
 DEFAULT_URL = "memory://"
 SCHEMES = "memory://, sqlite:///path, redis://host, rediss://host, redis+cluster://host"
+
+TLS_OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
+"""What redis-py takes for rediss:// beside the URL itself."""
 
 Options = Mapping[str, Any]
 
@@ -56,8 +61,45 @@ def open_store(url: str | None = None, **options: Any) -> Store:
         if parts.netloc or parts.path.strip("/") or parts.fragment:
             raise InvalidOptionError("memory:// takes no host and no path; allowed: memory://?max_bytes=…&ttl_s=…")
         return MemoryStore(**read_options(given, max_bytes=whole_number, ttl_s=seconds))
+    if scheme == "sqlite":
+        return _sqlite(parts, given)
+    if scheme in ("redis", "rediss", "redis+cluster", "rediss+cluster"):
+        return _redis(parts, given)
     # A URL may hold a password: only its scheme is ever shown.
     raise InvalidOptionError(f"store scheme {scheme[:20]!r} is not allowed; allowed: {SCHEMES}")
+
+
+def _sqlite(parts: SplitResult, given: Options) -> Store:
+    from headroom.stores.sqlite import SqliteStore
+
+    # As SQLAlchemy has it: sqlite:///relative/path, sqlite:////absolute/path.
+    path = unquote(parts.path[1:])
+    if parts.netloc or parts.fragment or not path or path.endswith("/") or "\0" in path:
+        raise InvalidOptionError(
+            "the store's URL names no file; allowed: sqlite:///relative/path or sqlite:////absolute/path, "
+            "percent-encoded"
+        )
+    return SqliteStore(path, **read_options(given, max_bytes=whole_number, ttl_s=seconds, timeout_s=seconds))
+
+
+def _redis(parts: SplitResult, given: Options) -> Store:
+    from headroom.stores.redis import RedisStore
+
+    try:
+        host, port = parts.hostname, parts.port or 6379
+    except ValueError:
+        host, port = None, 0
+    database = parts.path.strip("/")
+    if not host or parts.fragment or not ((database.isascii() and database.isdigit()) or not database):
+        raise InvalidOptionError(
+            "the store's URL names no server; allowed: redis://user:password@host:6379/0 (percent-encoded)"
+        )
+    scheme, _, cluster = parts.scheme.lower().partition("+")
+    ours = {"ttl_s": seconds, "timeout_s": seconds, "prefix": key_prefix}
+    options = read_options(given, **ours, **dict.fromkeys(TLS_OPTIONS if scheme == "rediss" else (), plain_text))
+    tls = {name: value for name, value in options.items() if name not in ours}
+    url = urlunsplit((scheme, parts.netloc, parts.path, urlencode(tls), ""))
+    return RedisStore(url, f"{host}:{port}", bool(cluster), **{k: v for k, v in options.items() if k in ours})
 
 
 def default_store() -> Store:
@@ -107,11 +149,29 @@ def seconds(name: str, value: Any) -> float:
     return number
 
 
-def _after_fork() -> None:
-    # Another thread of the parent may have held the lock; that thread does not exist here.
-    global _lock
-    _lock = threading.Lock()
+def key_prefix(name: str, value: Any) -> str:
+    """What all keys of a server's store start with. Braces would be taken for a cluster's hash tag."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", value):
+        raise InvalidOptionError(
+            f"store option {name}={str(value)[:40]!r} is not allowed; allowed: 1 to 64 letters, digits and _.:-"
+        )
+    return value
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+def plain_text(name: str, value: Any) -> str:
+    """A setting that is passed on."""
+    if not isinstance(value, (str, bool)) or value == "":
+        raise InvalidOptionError(f"store option {name} must be a text that is not empty")
+    return str(value)
+
+
+class _Process:
+    """What a forked child has to renew here."""
+
+    def renew_locks(self) -> None:
+        global _lock
+        _lock = threading.Lock()
+
+
+_process = _Process()
+renew_after_fork(_process)

@@ -6,17 +6,17 @@ so a put copies nothing; a put and a get take microseconds, which is why the asy
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
-import weakref
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from headroom.errors import StoreError
+from headroom.stores.forks import renew_after_fork
 from headroom.stores.protocol import DEFAULT_TTL_S, entry_key, expired, unknown
+from headroom.stores.tally import Tally
 
 DEFAULT_MAX_BYTES = 64 << 20
 """About 16 million tokens of originals: more than the conversations that one process carries at once."""
@@ -48,11 +48,11 @@ class MemoryStore:
         self._dropped: OrderedDict[str, None] = OrderedDict()
         self._bytes = 0
         self._next_sweep = 0.0
-        self._counts: Counter[str] = Counter()
-        _live.add(self)
+        self._tally = Tally()
+        renew_after_fork(self)
 
     def put(self, owner: str, originals: Mapping[str, str]) -> None:
-        too_large = 0
+        too_large = renewed = 0
         with self._lock:
             now = time.monotonic()
             end = now + self.ttl_s
@@ -62,13 +62,13 @@ class MemoryStore:
                 if size > self.max_bytes:
                     too_large += 1
                     continue
-                self._forget(key)
+                renewed += self._forget(key)
                 self._dropped.pop(key, None)
                 self._entries[key] = (text, size, end)
                 self._bytes += size
-                self._counts["puts"] += 1
             self._make_room(now)
-            self._counts["errors"] += bool(too_large)
+        written = len(originals) - too_large - renewed
+        self._tally.add(puts=written, renewed=renewed, errors=int(too_large > 0))
         if too_large:
             raise StoreError(
                 f"{too_large} of {len(originals)} originals are larger than the whole store "
@@ -81,12 +81,12 @@ class MemoryStore:
             found = self._entries.get(key)
             if found is not None and found[2] > time.monotonic():
                 self._entries.move_to_end(key)
-                self._counts["hits"] += 1
+                self._tally.add(hits=1)
                 return found[0]
             if found is not None:
                 self._drop(key)
             was_here = key in self._dropped
-            self._counts["expired" if was_here else "unknown"] += 1
+        self._tally.add(expired=int(was_here), unknown=int(not was_here))
         raise expired(hash) if was_here else unknown(hash)
 
     async def aput(self, owner: str, originals: Mapping[str, str]) -> None:
@@ -97,10 +97,9 @@ class MemoryStore:
 
     def stats(self) -> dict[str, Any]:
         with self._lock:
-            counts = {name: self._counts[name] for name in ("puts", "hits", "unknown", "expired", "dropped", "errors")}
             return {
                 "kind": "memory",
-                **counts,
+                **self._tally.read(),
                 "entries": len(self._entries),
                 "bytes": self._bytes,
                 "max_bytes": self.max_bytes,
@@ -115,6 +114,11 @@ class MemoryStore:
     async def aclose(self) -> None:
         self.close()
 
+    def renew_locks(self) -> None:
+        """For a forked child."""
+        self._lock = threading.Lock()
+        self._tally.renew_locks()
+
     def _make_room(self, now: float) -> None:
         """Drops what is too old, then the least recently used until what is left fits."""
         if now >= self._next_sweep:
@@ -126,25 +130,13 @@ class MemoryStore:
 
     def _drop(self, key: str) -> None:
         self._forget(key)
-        self._counts["dropped"] += 1
+        self._tally.add(dropped=1)
         self._dropped[key] = None
         if len(self._dropped) > MAX_REMEMBERED:
             self._dropped.popitem(last=False)
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: str) -> bool:
         found = self._entries.pop(key, None)
         if found is not None:
             self._bytes -= found[1]
-
-
-_live: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    # Another thread of the parent may have held a lock; that thread does not exist here.
-    for store in list(_live):
-        store._lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+        return found is not None
