@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from sqlalchemy.engine import Connection
 from starlette.requests import Request
 
 from headroom.cloud import keys, logs
@@ -84,7 +85,7 @@ class Auth:
         await self._read_mode()
 
     async def _read_mode(self) -> None:
-        def read(connection: keys.Connection) -> tuple[bool, tuple[str, bytes]]:
+        def read(connection: Connection) -> tuple[bool, tuple[str, bytes]]:
             local = keys.organisation(connection, keys.LOCAL_ORGANISATION, make=True, actor="service")
             return keys.any_exist(connection), local
 

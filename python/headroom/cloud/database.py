@@ -141,7 +141,9 @@ def migrate(engine: Engine, to: str = "head") -> tuple[str | None, str | None]:
         wanted = script.get_current_head() if to == "head" else to
         if before != wanted:
             order = [r.revision for r in script.walk_revisions()]
-            down = wanted == "base" or (before in order and wanted in order and order.index(wanted) > order.index(before))
+            down = wanted == "base" or (
+                before in order and wanted in order and order.index(wanted) > order.index(before)
+            )
             (command.downgrade if down else command.upgrade)(config, to)
             connection.commit()
         after = MigrationContext.configure(connection).get_current_revision()

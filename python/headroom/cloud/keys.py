@@ -100,15 +100,10 @@ def organisation(connection: Connection, name: str, make: bool = False, actor: s
     if not make:
         raise KeyProblem(f"there is no organisation {name[:64]!r}; `headroom keys list` shows those that exist")
     _check_name("organisation", name)
-    made = {
-        "id": "org_" + secrets.token_hex(8),
-        "name": name,
-        "hash_key": secrets.token_bytes(32),
-        "created_s": int(time.time()),
-    }
-    connection.execute(t.insert().values(made))
-    log(connection, made["id"], actor, "organisation.create", name)
-    return made["id"], made["hash_key"]
+    id, hash_key = "org_" + secrets.token_hex(8), secrets.token_bytes(32)
+    connection.execute(t.insert().values(id=id, name=name, hash_key=hash_key, created_s=int(time.time())))
+    log(connection, id, actor, "organisation.create", name)
+    return id, hash_key
 
 
 def create(
@@ -134,13 +129,12 @@ def create(
             raise KeyProblem(f"{what} {number} is not allowed; allowed: 1 to {(1 << 31) - 1}")
     organisation_id, _ = organisation(connection, organisation_name, make=True, actor=actor)
     if _active(connection, organisation_id, name):
-        raise KeyProblem(
-            f"{organisation_name} has a key {name!r} already; rotate or revoke it, or choose another name"
-        )
+        raise KeyProblem(f"{organisation_name} has a key {name!r} already; rotate or revoke it, or choose another name")
     prefix = "".join(secrets.choice(_ALPHABET) for _ in range(PREFIX_CHARS))
     key = f"hdr_{prefix}{secrets.token_urlsafe(32)}"
+    id = "key_" + secrets.token_hex(8)
     row = {
-        "id": "key_" + secrets.token_hex(8),
+        "id": id,
         "organisation_id": organisation_id,
         "name": name,
         "prefix": prefix,
@@ -153,8 +147,8 @@ def create(
         "revoked_s": None,
     }
     connection.execute(tables.keys.insert().values(row))
-    log(connection, organisation_id, actor, "key.create", row["id"], name=name, role=role)
-    return key, _rows(connection, tables.keys.c.id == row["id"])[0]
+    log(connection, organisation_id, actor, "key.create", id, name=name, role=role)
+    return key, _rows(connection, tables.keys.c.id == id)[0]
 
 
 def list_keys(connection: Connection, organisation_name: str | None = None) -> list[KeyRow]:
@@ -188,7 +182,9 @@ def rotate(
     """A new key with the old one's name, role and limits; the old one works for `overlap_s` more."""
     old = revoke(connection, organisation_name, name, actor, int(time.time()) + overlap_s)
     # Its name is free for the new one; the id tells them apart.
-    connection.execute(sa.update(tables.keys).where(tables.keys.c.id == old.id).values(name=f"{name[:40]} ({old.prefix})"))
+    connection.execute(
+        sa.update(tables.keys).where(tables.keys.c.id == old.id).values(name=f"{name[:40]} ({old.prefix})")
+    )
     return create(
         connection, organisation_name, name, old.role, actor, old.requests_per_minute, old.max_body_bytes, old.expires_s
     )

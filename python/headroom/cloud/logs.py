@@ -34,7 +34,10 @@ class JsonFormatter(logging.Formatter):
 def places(error: BaseException) -> dict[str, Any]:
     """Type and places of an exception."""
     frames = traceback.extract_tb(error.__traceback__)[-12:]
-    return {"error": type(error).__name__, "at": [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in frames]}
+    return {
+        "error": type(error).__name__,
+        "at": [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in frames],
+    }
 
 
 def event(name: str, level: int = logging.INFO, **fields: Any) -> None:

@@ -31,9 +31,7 @@ EXAMPLE = {
         {
             "role": "assistant",
             "content": None,
-            "tool_calls": [
-                {"id": "call_1", "type": "function", "function": {"name": "read_log", "arguments": "{}"}}
-            ],
+            "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "read_log", "arguments": "{}"}}],
         },
         {
             "role": "tool",
@@ -119,7 +117,10 @@ def _paths() -> dict[str, Any]:
                 "summary": "Usage events of the key's organisation",
                 "parameters": [_query("from", "As for /v1/stats.", "24h"), _query("to", "As for /v1/stats.", "0m")],
                 "responses": {
-                    "200": {"description": "One line per event.", "content": {"text/csv": {"schema": {"type": "string"}}}},
+                    "200": {
+                        "description": "One line per event.",
+                        "content": {"text/csv": {"schema": {"type": "string"}}},
+                    },
                     **_errors("401 403 421 422 503"),
                 },
             }
@@ -187,7 +188,7 @@ def _schemas() -> dict[str, Any]:
     strings = {"type": "array", "items": string}
     messages = {"type": "array", "items": {"type": "object"}}
     level = {"enum": ["lossless", "balanced", "aggressive", None]}
-    figures = {name: count for name in ("requests", "tokens_before", "tokens_after", "tokens_saved")}
+    figures = dict.fromkeys(("requests", "tokens_before", "tokens_after", "tokens_saved"), count)
     config = _object(
         "",
         mode={"type": ["string", "null"], "description": "`ccr`: whoever reads the messages can retrieve originals."},
@@ -219,7 +220,9 @@ def _schemas() -> dict[str, Any]:
             tokenizer=string,
             tokens_exact={"type": "boolean"},
         ),
-        "Original": _object("hash original_content complete", hash=string, original_content=string, complete={"type": "boolean"}),
+        "Original": _object(
+            "hash original_content complete", hash=string, original_content=string, complete={"type": "boolean"}
+        ),
         "Stats": _object(
             "organisation from to period_s group_by totals groups",
             organisation=string,
@@ -227,7 +230,10 @@ def _schemas() -> dict[str, Any]:
             period_s=count,
             group_by=strings,
             totals=_object(" ".join(figures), **figures, compression_ratio=number),
-            groups={"type": "array", "items": _object("group " + " ".join(figures), group={"type": "object"}, **figures)},
+            groups={
+                "type": "array",
+                "items": _object("group " + " ".join(figures), group={"type": "object"}, **figures),
+            },
             groups_left_out=count,
         ),
         "Audit": _object("entries", entries={"type": "array", "items": {"type": "object"}}),

@@ -29,53 +29,71 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8787, ge=0, le=65535, description="port to listen on")
-    workers: int = Field(1, ge=1, le=256, description="worker processes")
-    database: SecretStr | None = Field(None, description="sqlite:///path or postgresql://…; default: a file in data_dir")
-    redis: SecretStr | None = Field(None, description="redis:// URL for originals and shared rate limits")
-    store: SecretStr | None = Field(
-        None, description="where originals are kept, if not in redis: memory:// or sqlite:///path"
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8787, ge=0, le=65535, description="port to listen on")
+    workers: int = Field(default=1, ge=1, le=256, description="worker processes")
+    database: SecretStr | None = Field(
+        default=None, description="sqlite:///path or postgresql://…; default: a file in data_dir"
     )
-    data_dir: Path = Field(default_factory=default_data_dir, description="folder for the default database and the spool")
+    redis: SecretStr | None = Field(default=None, description="redis:// URL for originals and shared rate limits")
+    store: SecretStr | None = Field(
+        default=None, description="where originals are kept, if not in redis: memory:// or sqlite:///path"
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="folder for the default database and the spool"
+    )
 
     auth: Literal["auto", "keys", "none"] = Field(
-        "auto", description="auto: keys are needed as soon as one exists; keys: always; none: never"
+        default="auto", description="auto: keys are needed as soon as one exists; keys: always; none: never"
     )
-    allow_no_keys: bool = Field(False, description="allow listening beyond loopback without keys")
-    metrics_token: SecretStr | None = Field(None, description="bearer token for /metrics where keys are needed")
-    key_refresh_s: float = Field(5.0, gt=0, le=300, description="a revoked key works at most this long")
-    key_stale_s: float = Field(900.0, ge=0, le=86400, description="known keys go on working this long without database")
+    allow_no_keys: bool = Field(default=False, description="allow listening beyond loopback without keys")
+    metrics_token: SecretStr | None = Field(default=None, description="bearer token for /metrics where keys are needed")
+    key_refresh_s: float = Field(default=5.0, gt=0, le=300, description="a revoked key works at most this long")
+    key_stale_s: float = Field(
+        default=900.0, ge=0, le=86400, description="known keys go on working this long without database"
+    )
 
-    tls_cert: Path | None = Field(None, description="certificate chain, PEM")
-    tls_key: Path | None = Field(None, description="private key, PEM")
-    trusted_proxies: str = Field("", description="addresses whose X-Forwarded-* headers are believed, comma-separated")
+    tls_cert: Path | None = Field(default=None, description="certificate chain, PEM")
+    tls_key: Path | None = Field(default=None, description="private key, PEM")
+    trusted_proxies: str = Field(
+        default="", description="addresses whose X-Forwarded-* headers are believed, comma-separated"
+    )
 
-    max_body_bytes: int = Field(10 << 20, ge=1024, le=1 << 30, description="largest body, also after unpacking")
-    max_inflight_bytes: int = Field(256 << 20, ge=1 << 20, description="bodies held at once, per worker")
-    max_connections: int = Field(2000, ge=1, description="connections at once, per worker")
-    header_timeout_s: float = Field(10.0, gt=0, le=600, description="time for a request's head")
-    body_timeout_s: float = Field(30.0, gt=0, le=600, description="time for a request's body")
-    request_timeout_s: float = Field(30.0, gt=0, le=600, description="time in the queue and in the core")
-    write_timeout_s: float = Field(30.0, gt=0, le=600, description="time a client may take no byte of its answer")
-    keep_alive_s: int = Field(75, ge=1, le=3600, description="time an idle connection is kept")
-    drain_s: int = Field(30, ge=1, le=3600, description="time requests have to finish after SIGTERM")
+    max_body_bytes: int = Field(default=10 << 20, ge=1024, le=1 << 30, description="largest body, also after unpacking")
+    max_inflight_bytes: int = Field(default=256 << 20, ge=1 << 20, description="bodies held at once, per worker")
+    max_connections: int = Field(default=2000, ge=1, description="connections at once, per worker")
+    header_timeout_s: float = Field(default=10.0, gt=0, le=600, description="time for a request's head")
+    body_timeout_s: float = Field(default=30.0, gt=0, le=600, description="time for a request's body")
+    request_timeout_s: float = Field(default=30.0, gt=0, le=600, description="time in the queue and in the core")
+    write_timeout_s: float = Field(
+        default=30.0, gt=0, le=600, description="time a client may take no byte of its answer"
+    )
+    keep_alive_s: int = Field(default=75, ge=1, le=3600, description="time an idle connection is kept")
+    drain_s: int = Field(default=30, ge=1, le=3600, description="time requests have to finish after SIGTERM")
 
-    threads: int = Field(0, ge=0, le=256, description="threads that compress, per worker; 0: cores divided by workers")
-    max_queued: int = Field(256, ge=1, le=100_000, description="requests waiting for a thread, per worker")
-    level: Literal["lossless", "balanced", "aggressive"] = Field("balanced", description="level where a request has none")
-    min_tokens: int = Field(0, ge=0, description="requests with fewer tokens stay as they are")
+    threads: int = Field(
+        default=0, ge=0, le=256, description="threads that compress, per worker; 0: cores divided by workers"
+    )
+    max_queued: int = Field(default=256, ge=1, le=100_000, description="requests waiting for a thread, per worker")
+    level: Literal["lossless", "balanced", "aggressive"] = Field(
+        default="balanced", description="level where a request has none"
+    )
+    min_tokens: int = Field(default=0, ge=0, description="requests with fewer tokens stay as they are")
 
-    original_ttl_s: int = Field(86_400, ge=60, description="how long an original can be retrieved")
-    requests_per_minute: int | None = Field(None, ge=1, description="rate limit of keys that have none of their own")
+    original_ttl_s: int = Field(default=86_400, ge=60, description="how long an original can be retrieved")
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="rate limit of keys that have none of their own"
+    )
 
-    max_spool_bytes: int = Field(256 << 20, ge=1 << 20, description="usage waiting for the database, per worker")
-    flush_s: float = Field(1.0, gt=0, le=60, description="how often usage goes to the database")
-    keep_events_days: int = Field(30, ge=0, description="retention of single usage events")
-    keep_minutes_days: int = Field(7, ge=1, description="retention of figures per minute")
-    keep_hours_days: int = Field(90, ge=1, description="retention of figures per hour")
-    keep_days_days: int = Field(800, ge=1, description="retention of figures per day")
-    access_log: bool = Field(False, description="log every request, not only failures")
+    max_spool_bytes: int = Field(
+        default=256 << 20, ge=1 << 20, description="usage waiting for the database, per worker"
+    )
+    flush_s: float = Field(default=1.0, gt=0, le=60, description="how often usage goes to the database")
+    keep_events_days: int = Field(default=30, ge=0, description="retention of single usage events")
+    keep_minutes_days: int = Field(default=7, ge=1, description="retention of figures per minute")
+    keep_hours_days: int = Field(default=90, ge=1, description="retention of figures per hour")
+    keep_days_days: int = Field(default=800, ge=1, description="retention of figures per day")
+    access_log: bool = Field(default=False, description="log every request, not only failures")
 
     @field_validator("database")
     @classmethod

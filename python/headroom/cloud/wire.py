@@ -7,6 +7,7 @@ the client's own. 35 µs beside the core for a body of 70 KB (parsing it whole w
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -77,6 +78,11 @@ class Compressed:
         return b'{"messages":' + self.messages + b"," + msgspec.json.encode(self.figures)[1:]
 
 
+# A whole character in two halves, half a character, or any other escape.
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.", re.DOTALL
+)
+_REPLACEMENT = rb"\ufffd"
 _decoder = msgspec.json.Decoder(CompressRequest)
 
 
@@ -171,7 +177,10 @@ def parse(body: bytes) -> CompressRequest:
         ServiceError: 400 or 422.
     """
     try:
-        request = _decoder.decode(body)
+        try:
+            request = _decoder.decode(body)
+        except msgspec.DecodeError:
+            request = _with_lone_surrogates(body)
     except msgspec.ValidationError as error:
         # Types and paths; a value only where it is one of `config`'s words.
         raise invalid(str(error), status=422) from None
@@ -182,6 +191,25 @@ def parse(body: bytes) -> CompressRequest:
         raise invalid(reason) from None
     if bytes(request.messages)[:1] != b"[":
         raise invalid("Expected `array` - at `$.messages`", status=422)
+    return request
+
+
+def _with_lone_surrogates(body: bytes) -> CompressRequest:
+    """The request in spite of halves of characters, as JavaScript writes them where it cuts a text.
+
+    The decoder refuses them. It gets a copy with others of the same length in their place; what is cut out of
+    the body is cut at the same bytes.
+
+    Raises:
+        msgspec.DecodeError: something else is wrong.
+    """
+    shadow = _ESCAPE.sub(lambda found: _REPLACEMENT if len(found[0]) == len(_REPLACEMENT) else found[0], body)
+    request = _decoder.decode(shadow)
+    raw = bytes(request.messages)
+    start = shadow.find(raw)
+    if shadow.count(raw) != 1:
+        raise msgspec.DecodeError("its messages stand in it twice")
+    request.messages = msgspec.Raw(body[start : start + len(raw)])
     return request
 
 

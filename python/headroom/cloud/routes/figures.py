@@ -66,5 +66,3 @@ async def get_audit(request: Request, service: Service) -> Response:
     found = await service.database.run(keys.audit_log, who.organisation_id, int(given))
     entries = [{k: v for k, v in entry.items() if k != "organisation_id"} for entry in found]
     return Response(msgspec.json.encode({"entries": entries}), media_type="application/json")
-
-

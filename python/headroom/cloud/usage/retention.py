@@ -23,13 +23,19 @@ SPOOL_ROWS_DAYS = 90
 def prune(connection: Connection, settings: ServiceSettings, now_s: int) -> int:
     """Deletes what is too old; the number of rows."""
     deleted = 0
-    kept = ((MINUTE_S, settings.keep_minutes_days), (HOUR_S, settings.keep_hours_days), (DAY_S, settings.keep_days_days))
+    kept = (
+        (MINUTE_S, settings.keep_minutes_days),
+        (HOUR_S, settings.keep_hours_days),
+        (DAY_S, settings.keep_days_days),
+    )
     for table in (tables.rollups, tables.label_rollups):
         for period, days in kept:
             old = (table.c.period_s == period) & (table.c.start_s < now_s - days * DAY_S)
             deleted += connection.execute(table.delete().where(old)).rowcount
     t = tables.events
-    deleted += connection.execute(t.delete().where(t.c.at_ms < (now_s - settings.keep_events_days * DAY_S) * 1000)).rowcount
+    deleted += connection.execute(
+        t.delete().where(t.c.at_ms < (now_s - settings.keep_events_days * DAY_S) * 1000)
+    ).rowcount
     s = tables.spools
     deleted += connection.execute(s.delete().where(s.c.updated_s < now_s - SPOOL_ROWS_DAYS * DAY_S)).rowcount
     return deleted

@@ -59,8 +59,8 @@ def write(connection: Connection, events: Iterable[Event], names: Names) -> None
             key = (period, start, e.organisation_id, e.key_id, e.action, e.outcome, model, e.provider, e.level)
             _add(figures, key, [1, *(getattr(e, name) for name in SUMS)])
             for dimension, value in {*tools, *(("kind", kind) for kind in e.kinds)}:
-                key = (period, start, e.organisation_id, dimension, value)
-                _add(labels, key, [1, e.tokens_before, e.tokens_after])
+                label = (period, start, e.organisation_id, dimension, value)
+                _add(labels, label, [1, e.tokens_before, e.tokens_after])
     if rows:
         connection.execute(tables.events.insert(), rows)
         _upsert(connection, tables.rollups, figures)

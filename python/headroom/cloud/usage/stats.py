@@ -86,8 +86,7 @@ def query(
     period = _period(settings, from_s, to_s, now_s, group_by)
     from_s, to_s = from_s // period * period, -(-to_s // period) * period
     table = tables.label_rollups if labels else tables.rollups
-    within = (table.c.period_s == period, table.c.organisation_id == organisation_id)
-    within = (*within, table.c.start_s >= from_s, table.c.start_s < to_s)
+    within = _within(table, organisation_id, period, from_s, to_s)
     answer: dict[str, Any] = {
         "organisation": organisation,
         "from": _iso(from_s),
@@ -121,23 +120,28 @@ def _iso(at_s: int) -> str:
     return datetime.datetime.fromtimestamp(at_s, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _within(table: sa.Table, organisation_id: str, period: int, from_s: int, to_s: int) -> tuple[Any, ...]:
+    return (
+        table.c.period_s == period,
+        table.c.organisation_id == organisation_id,
+        table.c.start_s >= from_s,
+        table.c.start_s < to_s,
+    )
+
+
 def _column(table: sa.Table, name: str) -> Any:
     return table.c["key_id" if name == "key" else name]
 
 
 def _totals(connection: Connection, organisation_id: str, period: int, from_s: int, to_s: int) -> dict[str, Any]:
     table = tables.rollups
-    within = (
-        table.c.period_s == period,
-        table.c.organisation_id == organisation_id,
-        table.c.start_s >= from_s,
-        table.c.start_s < to_s,
-    )
-    rows = _by_column(connection, table, within, [])
+    rows = _by_column(connection, table, _within(table, organisation_id, period, from_s, to_s), [])
     return rows[0] if rows else _figures([], {})
 
 
-def _by_column(connection: Connection, table: sa.Table, within: tuple[Any, ...], group_by: list[str]) -> list[dict[str, Any]]:
+def _by_column(
+    connection: Connection, table: sa.Table, within: tuple[Any, ...], group_by: list[str]
+) -> list[dict[str, Any]]:
     # Model, action and outcome are needed for prices and counts, whatever is grouped by.
     wanted = [g for g in group_by if g in COLUMNS]
     times = [table.c.start_s] if any(g in PERIODS for g in group_by) else []

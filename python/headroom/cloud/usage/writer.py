@@ -114,16 +114,16 @@ class Usage:
         rollup.write(connection, _events(lines), self._names)
         make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         row = {"offset": end, "updated_s": int(time.time())}
-        connection.execute(
-            make(t).values(id=spool.id, **row).on_conflict_do_update(index_elements=["id"], set_=row)
-        )
+        connection.execute(make(t).values(id=spool.id, **row).on_conflict_do_update(index_elements=["id"], set_=row))
         return end, len(lines)
 
     def _take_over(self) -> None:
         for spool in Spool.orphans(self._folder):
             self._drain(spool)
             spool.delete()
-            self._database.call(lambda c, id=spool.id: c.execute(tables.spools.delete().where(tables.spools.c.id == id)))
+            self._database.call(
+                lambda c, id=spool.id: c.execute(tables.spools.delete().where(tables.spools.c.id == id))
+            )
         self._others_bytes = 0
         for path in self._folder.glob(PATTERN):
             if self._spool is None or path != self._spool.path:
