@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from headroom.cli import main
 from processes import Server, environment, free_port, serve
 
 T = TypeVar("T")
@@ -63,12 +65,18 @@ class Service:
 
 
 def command(*words: str) -> str:
-    """What `headroom …` prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "headroom.cli", *words], capture_output=True, text=True, env=environment(), timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """What `headroom …` prints; in this process, since starting another takes a second."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    assert code == 0, err.getvalue()
+    return out.getvalue()
+
+
+def program(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """`headroom …` as a process of its own."""
+    line = [sys.executable, "-m", "headroom.cli", *words]
+    return subprocess.run(line, capture_output=True, text=True, env=environment(env), timeout=60)
 
 
 @contextlib.contextmanager
@@ -78,8 +86,8 @@ def service(
     """`headroom serve`, ended when the block ends."""
     port = free_port()
     options = ["--data-dir", str(folder / "data"), *(["--database", database] if database else [])]
-    program = [sys.executable, "-m", "headroom.cli", "serve", "--port", str(port), *options, *words]
-    with serve(program, port, folder / "serve.log", "/readyz", env) as server:
+    line = [sys.executable, "-m", "headroom.cli", "serve", "--port", str(port), *options, *words]
+    with serve(line, port, folder / "serve.log", "/readyz", env) as server:
         made = Service(server, folder, options)
         try:
             yield made

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import payloads
 import pytest
-from processes import environment
-from running import JSON, Service, command, eventually, service
-
+from headroom.cli import main
 from headroom.cloud import keys
+from running import JSON, Service, command, eventually, program, service
 
 CCR = {"config": {"mode": "ccr"}}
 REFRESH_S = 0.4
@@ -60,8 +57,10 @@ def test_both_headers_work(keyed: Service, made: dict[str, str], header: str) ->
 def wrong_keys(made: dict[str, str]) -> list[str | None]:
     right = made["acme/compress"]
     # Of a right form; the prefix of one and the secret of another; cut; longer; another character set.
-    return [None, "hdr_" + "a" * 55, right[:-1] + ("A" if right[-1] != "A" else "B"), right[:16] + made["globex/admin"][16:],
-            right[:-1], right + "a", "hdr_", "sk-123", "' OR 1=1 --"]  # fmt: skip
+    other = made["globex/admin"]
+    changed = right[:-1] + ("A" if right[-1] != "A" else "B")
+    wrong = ["hdr_" + "a" * 55, changed, right[:16] + other[16:], right[:-1], right + "a", "sk-123", "' OR 1=1 --"]
+    return [None, *wrong]
 
 
 def test_wrong_keys_get_one_answer(keyed: Service, made: dict[str, str]) -> None:
@@ -203,19 +202,15 @@ def test_expired_keys(keyed: Service) -> None:
         (["revoke", "--org", "acme", "--name", "nothing"], "no active key"),
     ],
 )
-def test_the_command_says_what_is_wrong(keyed: Service, words: list[str], message: str) -> None:
-    done = run("keys", *words, *keyed.options)
-    assert done.returncode == 1
-    assert message in done.stderr
-
-
-def run(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "headroom.cli", *words]
-    return subprocess.run(program, capture_output=True, text=True, env=environment(env), timeout=60)
+def test_the_command_says_what_is_wrong(
+    keyed: Service, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["keys", *words, *keyed.options]) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_no_keys_no_other_machines(tmp_path: Any) -> None:
-    done = run("serve", "--host", "0.0.0.0", "--port", "0", "--data-dir", str(tmp_path))
+    done = program("serve", "--host", "0.0.0.0", "--port", "0", "--data-dir", str(tmp_path))
     assert done.returncode == 1
     assert "headroom keys create" in done.stderr
     assert "--allow-no-keys" in done.stderr
@@ -248,9 +243,10 @@ def test_the_first_key_closes_a_running_service(tmp_path: Any) -> None:
         (["--port", "99999"], "--port"),
     ],
 )
-def test_serve_says_what_is_wrong_and_shows_no_password(tmp_path: Any, words: list[str], message: str) -> None:
-    done = run("serve", "--data-dir", str(tmp_path), *words)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "hunter2" not in done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
+def test_serve_says_what_is_wrong_and_shows_no_password(
+    tmp_path: Any, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--data-dir", str(tmp_path), *words]) == 1
+    said = capsys.readouterr()
+    assert message in said.err
+    assert "hunter2" not in said.err + said.out
