@@ -28,7 +28,7 @@ def _program(name: str, folders: str = "") -> str:
         message = f"{name} is not installed; `make test` installs it, or: apt-get install postgresql redis-server"
         # In CI a missing server is a failure, not a reason to skip.
         (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
-    return str(Path(found).resolve())
+    return found
 
 
 class _Server:
@@ -89,9 +89,9 @@ class _Server:
             server.start()
             yield server
         finally:
-            if server.process is not None:
+            if server.process is not None and server.process.poll() is None:
                 server.thaw()
-            server.stop(signal.SIGINT)
+                server.stop(signal.SIGINT)
             shutil.rmtree(server.folder, ignore_errors=True)
 
 
@@ -99,7 +99,7 @@ class Postgres(_Server):
     """A cluster; `database()` makes an empty database."""
 
     def start(self) -> None:
-        bin = Path(_program("postgres", "usr/lib/postgresql/*/bin/postgres")).parent
+        bin = Path(_program("postgres", "usr/lib/postgresql/*/bin/postgres")).resolve().parent
         data = self.folder / "data"
         if not data.exists():
             self._run(str(bin / "initdb"), "-D", str(data), "-U", "tester", "--auth=trust", "--no-sync", "-E", "UTF8")
