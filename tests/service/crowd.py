@@ -55,6 +55,11 @@ class Crowd:
         self.expected = [r.messages for r in made]
         self.hashes = [next(iter(r.originals), "") for r in made]
 
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header with the key, if there is one."""
+        return {"authorization": f"Bearer {self.key}"} if self.key else {}
+
     async def work(self, clients: int, seconds: float, timeout_s: float = 30.0) -> None:
         """Sends requests until the time is over."""
         end = asyncio.get_running_loop().time() + seconds
@@ -65,7 +70,7 @@ class Crowd:
     async def _one(self, client: httpx.AsyncClient, seed: int, end: float) -> None:
         loop = asyncio.get_running_loop()
         pick = random.Random(seed)
-        headers = {"content-type": "application/json", "authorization": f"Bearer {self.key}"}
+        headers = {"content-type": "application/json", **self.authorization}
         while loop.time() < end and not self.stopping:
             i = pick.randrange(self.conversations)
             start = loop.time()
@@ -74,7 +79,7 @@ class Crowd:
             except httpx.TimeoutException:
                 self.wrong.append("hung")
                 continue
-            except httpx.TransportError:
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
                 self.lost += 1
                 await asyncio.sleep(0.05)
                 continue
@@ -108,7 +113,7 @@ class Crowd:
     async def redeem(self) -> list[str]:
         """What is wrong with the hashes that were issued."""
         problems = []
-        headers = {"authorization": f"Bearer {self.key}"}
+        headers = self.authorization
         async with httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False) as client:
             for hash_, text in self.issued.items():
                 reply = await client.get(f"/v1/retrieve/{hash_}", headers=headers)

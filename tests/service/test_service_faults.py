@@ -178,6 +178,9 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
             # What could not be kept was not promised, and what was not counted is counted as that.
             text = made.get("/metrics").text
             dropped = sum(float(v) for v in _values(text, 'headroom_usage_events_total{state="dropped"}'))
+            failed = sum(float(v) for v in _values(text, "headroom_originals_failed_total"))
+            assert dropped + failed > 0, "the disk was not full"
+            print(f"{dropped:.0f} events dropped, {failed:.0f} originals not kept")
 
             def total() -> float:
                 return float(made.get("/v1/stats").json()["totals"]["compressions"]) + dropped
@@ -198,19 +201,22 @@ async def slow_client(port: int, kind: int) -> str:
         return "not connected"
     head = b"POST /v1/compress HTTP/1.1\r\nhost: localhost\r\n"
     head += b"content-type: application/json\r\ncontent-length: 5000\r\n\r\n"
+    answer = asyncio.ensure_future(reader.read(100))
     try:
         if kind % 2:
             writer.write(head)
         for i in range(400):
             writer.write(head[i % 20 : i % 20 + 1] if not kind % 2 else b" ")
             await writer.drain()
-            done, _ = await asyncio.wait({asyncio.ensure_future(reader.read(100))}, timeout=0.3)
+            done, _ = await asyncio.wait({answer}, timeout=0.3)
             if done:
+                answer.exception()
                 return "closed"
         return "still there"
     except OSError:
         return "closed"
     finally:
+        answer.cancel()
         writer.close()
 
 
