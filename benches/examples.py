@@ -1,162 +1,216 @@
-"""Whole texts before and after, from freely licensed sources of this repository, for a person to judge."""
+"""Ten whole texts before and after, for a person to judge: writes docs/examples.
+
+    python benches/examples.py [FOLDER]
+
+Everything is made from files in `examples/inputs` (their sources are named there) and from nothing else, so the pages
+change only when an input, this file, or what the compressor does changes; a test makes them again and compares.
+"""
 
 from __future__ import annotations
 
 import json
-import pydoc
-import subprocess
 import sys
-import tempfile
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import headroom
-import inputs
-from speed import MODEL
 
 ROOT = Path(__file__).resolve().parent.parent
+INPUTS = ROOT / "examples" / "inputs"
+PAGES = ROOT / "docs" / "examples"
+MODEL = "gpt-4o"
 FENCE = "`````"
 """Longer than any fence in the texts."""
+
+Messages = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Example:
-    """One tool output, the call that fetched it, and what was asked."""
+    """One text and what was asked.
+
+    Attributes:
+        name: of the page.
+        title: its heading.
+        file: in `examples/inputs`.
+        part: first and last line of the file that are taken, of JSON first and last member, 1-based; None: all.
+        command: the call whose output the text is.
+        question: what was asked before the call.
+    """
 
     name: str
     title: str
-    question: str
+    file: str
+    part: tuple[int, int] | None
     command: str
-    body: str
+    question: str
+
+    def text(self) -> str:
+        """The text as the tool printed it."""
+        text = (INPUTS / self.file).read_text("utf-8")
+        if self.part is None:
+            return text
+        first, last = self.part
+        if self.file.endswith(".json"):
+            return json.dumps(dict(list(json.loads(text).items())[first - 1 : last]), indent=2) + "\n"
+        return "".join(text.splitlines(keepends=True)[first - 1 : last])
+
+    def messages(self) -> Messages:
+        """The conversation as the model gets it."""
+        if self.file.endswith("agent.json"):
+            conversation: Messages = json.loads(self.text())
+            return conversation
+        call = {"name": "bash", "arguments": json.dumps({"command": self.command})}
+        return [
+            {"role": "user", "content": self.question},
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function", "function": call}]},
+            {"role": "tool", "tool_call_id": "1", "content": self.text()},
+        ]
 
 
-TEST_MODULE = """\
-import json
-import unittest
+EXAMPLES = (
+    Example(
+        "log",
+        "A server's log",
+        "postgresql.log",
+        (480, 590),
+        "sed -n 480,590p postgresql.log",
+        "Why did some transactions of the shop fail, and which role was refused?",
+    ),
+    Example(
+        "test-run",
+        "A test run",
+        "test-run.txt",
+        None,
+        "python -m pytest -vv tests",
+        "Which tests fail, and why?",
+    ),
+    Example(
+        "json",
+        "An API's answer in JSON",
+        "model-prices.json",
+        (1, 18),
+        "curl -s localhost:4000/public/litellm_model_cost_map | jq 'to_entries[:18] | from_entries'",
+        "What does claude-sonnet-4-6 cost per output token?",
+    ),
+    Example(
+        "csv",
+        "A table in CSV",
+        "models.csv",
+        None,
+        "cat models.csv",
+        "What does gpt-4.1-mini cost per token?",
+    ),
+    Example(
+        "grep",
+        "Matches of grep",
+        "grep.txt",
+        (150, 281),
+        'grep -rn "Finder" src',
+        "Where is `FinderBuilder` defined?",
+    ),
+    Example(
+        "diff",
+        "A commit",
+        "commit.diff",
+        None,
+        "git show",
+        "What has changed in the way pieces are merged, in src/tokens/merge.rs?",
+    ),
+    Example(
+        "code",
+        "Source code",
+        "ranking.rs.txt",
+        None,
+        "cat src/select.rs src/score/bm25.rs",
+        "How does `fits` of the budget work, and what is `idf`?",
+    ),
+    Example(
+        "html",
+        "A page of HTML",
+        "textwrap.html",
+        None,
+        "curl -s http://localhost:1234/textwrap.html",
+        "What does textwrap.shorten do?",
+    ),
+    Example(
+        "prose",
+        "A design document",
+        "aho-corasick-design.md",
+        (338, 481),
+        "tail -n 144 DESIGN.md",
+        "Why can overlapping searches not be used with leftmost match semantics?",
+    ),
+    Example("agent", "A coding agent's conversation", "agent.json", None, "", ""),
+)
 
 
-def parse(text):
-    return json.loads(text)
+def write_examples(folder: Path = PAGES) -> None:
+    """Writes one page per example, and a list of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number, example in enumerate(EXAMPLES, 1):
+        name = f"{number:02}-{example.name}.md"
+        result = headroom.compress(example.messages(), model=MODEL)
+        (folder / name).write_text(page(example, result), "utf-8")
+        done = ", ".join(f"`{t}`" for t in result.transforms_applied)
+        saved = f"{100 * result.compression_ratio:.0f} %"
+        rows.append(
+            f"| [{example.title}]({name}) | {result.tokens_before:,} | {result.tokens_after:,} | {saved} | {done} |"
+        )
+    heads = "| | tokens before | after | saved | done |\n|---|---:|---:|---:|---|\n"
+    (folder / "README.md").write_text(INTRODUCTION + heads + "\n".join(rows) + "\n", "utf-8")
 
 
-class TestParse(unittest.TestCase):
-{passing}
-    def test_trailing_comma(self):
-        self.assertEqual(parse('{{"a": 1,}}'), {{"a": 1}})
+INTRODUCTION = """\
+# Whole texts, before and after
 
-    def test_order(self):
-        self.assertEqual(list(parse('{{"b": 1, "a": 2}}')), ["a", "b"])
+Ten real texts of ten kinds at the default level, each with the question it was fetched for, complete, so that you can
+judge for yourself whether what is left can be read and whether what matters is left. Each page is one conversation:
+what comes first is what the model gets; what it was made from stands below. Where the texts come from is said in
+[examples/inputs](../../examples/inputs/README.md).
 
+How to read them:
 
-if __name__ == "__main__":
-    unittest.main()
+- `[… 12 lines 13-24]` stands where twelve lines were left out, the 13th to the 24th of their block.
+- `[headroom json: …]`, `[headroom search: …]` and the like say that the lines that follow are one block in a shorter
+  notation, and how to read it.
+
+`make examples` writes these pages.
+
 """
 
 
-def examples() -> list[Example]:
-    """Ten of them, one per kind and a few more."""
-    log = inputs.cut((inputs.EXAMPLES / "postgresql.log").read_text("utf-8"), 14 * inputs.KB)
-    prices = json.loads((inputs.EXAMPLES / "model-prices.json").read_text("utf-8"))
-    few = json.dumps(dict(list(prices.items())[:18]), indent=2)
-    grep = inputs.cut((inputs.EXAMPLES / "grep.txt").read_text("utf-8"), 8 * inputs.KB)
-    design = inputs.cut((inputs.EXAMPLES / "aho-corasick-design.md").read_text("utf-8"), 12 * inputs.KB)
-    memo = (ROOT / "src" / "select.rs").read_text("utf-8") + (ROOT / "src" / "score" / "bm25.rs").read_text("utf-8")
-    return [
-        Example("log", "A server's log", inputs.ASKS["log"].question, "cat postgresql.log", log),
-        Example("log-no-question", "The same log, nothing asked", "Go on.", "cat postgresql.log", log),
-        Example("json", "An answer of an API", inputs.ASKS["json"].question, "curl -s localhost/models", few),
-        Example("search", "grep", "Where is `FinderBuilder` defined?", 'grep -rn "Finder" src', grep),
-        Example(
-            "prose",
-            "A design document",
-            "Why does the automaton shuffle match states, and what does that buy?",
-            "cat DESIGN.md",
-            design,
-        ),
-        Example(
-            "diff",
-            "A commit",
-            "What has changed about the memo?",
-            "git show",
-            _git("log", "-p", "-1", "--no-color", "--format=medium", "--", "src/memo.rs"),
-        ),
-        Example(
-            "code",
-            "Source code",
-            "How does bm25 turn term counts into a score?",
-            "cat select.rs bm25.rs",
-            memo,
-        ),
-        Example(
-            "test-output",
-            "A test run",
-            "Which tests fail?",
-            "python -m unittest -v test_parse",
-            _test_output(),
-        ),
-        Example("listing", "A listing of files", "Where are the benchmarks?", "git ls-files", _git("ls-files")),
-        Example(
-            "html",
-            "A page of HTML",
-            "What does textwrap.shorten do?",
-            "curl -s localhost/textwrap.html",
-            pydoc.HTMLDoc().document(textwrap).replace(str(Path(textwrap.__file__)), "textwrap.py"),
-        ),
-    ]
+def page(example: Example, result: headroom.CompressResult) -> str:
+    """One page: what the model gets, then what it was made from."""
+    before, after = result.tokens_before, result.tokens_after
+    head = f"# {example.title}\n\n"
+    if example.question:
+        head += f"Asked: *{example.question}*  \nCall: `{example.command}`  \n"
+    head += f"{before:,} → {after:,} tokens, {100 * result.compression_ratio:.0f} % less"
+    if len(result.messages) > 3:
+        new, old = _transcript(result.messages), _transcript(result.original)
+    else:
+        new, old = _fenced(result.messages[-1]["content"]), _fenced(example.text())
+    return f"{head}\n\n## After\n\n{new}\n\n## Before\n\n{old}\n"
 
 
-def write_examples(folder: Path) -> None:
-    """One page per example, and a list of them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for number, example in enumerate(examples(), 1):
-        name = f"{number:02}-{example.name}.md"
-        call = {"name": "shell", "arguments": json.dumps({"command": example.command})}
-        messages = [
-            {"role": "user", "content": example.question},
-            {
-                "role": "assistant",
-                "content": None,
-                "tool_calls": [{"id": "c", "type": "function", "function": call}],
-            },
-            {"role": "tool", "tool_call_id": "c", "content": example.body},
-        ]
-        result = headroom.compress(messages, model=MODEL)
-        decision = result.decisions[-1]
-        before, after = decision.tokens_before, decision.tokens_after
-        saved = f"{before:,} → {after:,} tokens, {100 * (1 - after / before):.0f} % less"
-        done = ", ".join(decision.transforms) or decision.reason
-        (folder / name).write_text(
-            f"# {example.title}\n\nAsked: {example.question}  \nCall: `{example.command}`  \n"
-            f"{saved} ({done})\n\n## After\n\n{_fenced(result.messages[-1]['content'])}\n\n"
-            f"## Before\n\n{_fenced(example.body)}\n",
-            "utf-8",
-        )
-        rows.append(f"| [{example.title}]({name}) | {example.question} | {before:,} | {after:,} | {done} |")
-    heads = "| text | asked | tokens before | after | done |\n|---|---|---:|---:|---|\n"
-    (folder / "README.md").write_text(
-        "# Whole examples\n\nTexts before and after, at the default level. Written by `make quality`.\n\n"
-        + heads + "\n".join(rows) + "\n",
-        "utf-8",
-    )  # fmt: skip
+def _transcript(messages: Any) -> str:
+    """A conversation, message by message."""
+    parts = []
+    for number, message in enumerate(messages):
+        parts.append(f"**{number}. {message['role']}**")
+        if message.get("content"):
+            text = message["content"]
+            parts.append(_fenced(text) if message["role"] == "tool" else text)
+        parts += [f"Call: `{json.loads(c['function']['arguments'])['command']}`" for c in message.get("tool_calls", ())]
+    return "\n\n".join(parts)
 
 
 def _fenced(text: str) -> str:
     return f"{FENCE}text\n{text}{'' if text.endswith(chr(10)) else chr(10)}{FENCE}"
 
 
-def _git(*command: str) -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, text=True, check=True)
-    return done.stdout
-
-
-def _test_output() -> str:
-    passing = "\n".join(
-        f"    def test_number_{i}(self):\n        self.assertEqual(parse('{i}'), {i})\n" for i in range(40)
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "test_parse.py").write_text(TEST_MODULE.format(passing=passing))
-        command = [sys.executable, "-m", "unittest", "-v", "test_parse"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-        return done.stderr.replace(folder, ".").replace(str(Path(json.__file__).parents[1]), "/usr/lib/python3")
+if __name__ == "__main__":
+    write_examples(*map(Path, sys.argv[1:2]))

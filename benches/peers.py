@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import venv
 from pathlib import Path
 from types import TracebackType
@@ -57,10 +58,15 @@ def install_headroom_ai() -> Path | None:
 
 
 class Peer:
-    """A peer's process. Use as a context manager."""
+    """A peer's process. Use as a context manager.
 
-    def __init__(self, name: str, python: Path | str = sys.executable) -> None:
+    Whatever takes longer than `timeout_s` (the start, a call) ends the process and raises TimeoutError; a process
+    that ended by itself raises RuntimeError. Neither can be used again.
+    """
+
+    def __init__(self, name: str, python: Path | str = sys.executable, timeout_s: float | None = None) -> None:
         self.name = name
+        self._timeout_s = timeout_s
         use_local_vocabularies()
         which = {HEADROOM_AI: "headroom-ai", LITELLM: "litellm"}[name]
         # The folder of this file must not stand in the peer's import path.
@@ -88,7 +94,21 @@ class Peer:
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        alarm = threading.Timer(self._timeout_s, end) if self._timeout_s is not None else None
+        if alarm:
+            alarm.daemon = True
+            alarm.start()
         line = self._process.stdout.readline()
+        if alarm:
+            alarm.cancel()
+        if late.is_set():
+            raise TimeoutError(f"{self.name} took longer than {self._timeout_s:.0f} s")
         if not line:
             raise RuntimeError(f"{self.name} ended with {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)

@@ -22,47 +22,60 @@ LONG_LINE_CHARS = 400
 WORD = re.compile(r"[a-z0-9_]{2,}")
 PIECE = re.compile(r".{1,200}(?:[\s,;]|$)|.{1,200}", re.DOTALL)
 
-Count = Callable[[str], int]
-Choose = Callable[[Sequence[str], Sequence[int], str, int], set[int]]
+Messages = list[dict[str, Any]]
 
 
-def shorten(
-    messages: list[dict[str, Any]], question: str, budget: int, count: Count, choose: Choose
-) -> list[dict[str, Any]]:
-    """The messages with their payload cut to `budget` tokens in all."""
-    out = copy.deepcopy(messages)
-    payload = [m for m in out if is_payload(m)]
-    left = budget - sum(count(content(m)) for m in out if not is_payload(m))
-    units = [(m, unit) for m in payload for unit in split(m["content"])]
-    costs = [count(unit) for _, unit in units]
-    keep = choose([unit for _, unit in units], costs, question, left)
-    for message in payload:
-        message["content"] = "".join(unit for i, (m, unit) in enumerate(units) if m is message and i in keep)
-    return out
+class Cut:
+    """Messages whose payload can be cut to any number of tokens; split, counted and ranked once."""
+
+    def __init__(self, messages: Messages, question: str, count: Callable[[str], int]) -> None:
+        self._messages = messages
+        payload = [i for i, message in enumerate(messages) if is_payload(message)]
+        self._fixed = sum(count(content(m)) for i, m in enumerate(messages) if i not in payload)
+        self._units = [(i, unit) for i in payload for unit in split(messages[i]["content"])]
+        self._costs = [count(unit) for _, unit in self._units]
+        self._ranked = _by_bm25([unit for _, unit in self._units], question)
+
+    def best_lines(self, budget: int) -> Messages:
+        """The units that share most with the question, by BM25, while they fit."""
+        return self._with(_while_they_fit(self._ranked, self._costs, budget - self._fixed))
+
+    def head_and_tail(self, budget: int) -> Messages:
+        """The first units and the last ones, half of the budget each."""
+        left, order = budget - self._fixed, range(len(self._units))
+        head = _while_they_fit(order, self._costs, left // 2, stop=True)
+        rest = [i for i in reversed(order) if i not in head]
+        return self._with(
+            head | _while_they_fit(rest, self._costs, left - sum(self._costs[i] for i in head), stop=True)
+        )
+
+    def _with(self, keep: set[int]) -> Messages:
+        out = copy.deepcopy(self._messages)
+        texts: dict[int, list[str]] = {i: [] for i, _ in self._units}
+        for number in sorted(keep):
+            i, unit = self._units[number]
+            texts[i].append(unit)
+        for i, parts in texts.items():
+            out[i]["content"] = "".join(parts)
+        return out
 
 
-def best_lines(units: Sequence[str], costs: Sequence[int], question: str, budget: int) -> set[int]:
-    """The units that share most with the question, by BM25, while they fit."""
+def _by_bm25(units: Sequence[str], question: str) -> list[int]:
+    """Indices of the units, the best first; in their order where none is better."""
     terms = [Counter(WORD.findall(unit.lower())) for unit in units]
     lengths = [sum(t.values()) for t in terms]
     mean = sum(lengths) / max(1, len(lengths)) or 1
-    wanted = set(WORD.findall(question.lower()))
-    found = Counter(word for t in terms for word in wanted & t.keys())
+    # Sorted: sums of floats must not depend on the order of a set, which differs from process to process.
+    wanted = sorted(set(WORD.findall(question.lower())))
+    found = Counter(word for t in terms for word in wanted if word in t)
     idf = {w: math.log(1 + (len(units) - n + 0.5) / (n + 0.5)) for w, n in found.items()}
 
     def score(i: int) -> float:
         norm = K1 * (1 - B + B * lengths[i] / mean)
-        return sum(idf[w] * terms[i][w] * (K1 + 1) / (terms[i][w] + norm) for w in wanted & terms[i].keys())
+        return sum(idf[w] * terms[i][w] * (K1 + 1) / (terms[i][w] + norm) for w in wanted if w in terms[i])
 
-    return _while_they_fit(sorted(range(len(units)), key=lambda i: (-score(i), i)), costs, budget)
-
-
-def head_and_tail(units: Sequence[str], costs: Sequence[int], question: str, budget: int) -> set[int]:
-    """The first units and the last ones, half of the budget each."""
-    order = range(len(units))
-    head = _while_they_fit(order, costs, budget // 2, stop=True)
-    rest = [i for i in reversed(order) if i not in head]
-    return head | _while_they_fit(rest, costs, budget - sum(costs[i] for i in head), stop=True)
+    scores = [score(i) for i in range(len(units))]
+    return sorted(range(len(units)), key=lambda i: -scores[i])
 
 
 def _while_they_fit(order: Sequence[int], costs: Sequence[int], budget: int, stop: bool = False) -> set[int]:

@@ -7,6 +7,8 @@
 //!         ─► still worth cutting? score units ─► choose under a budget           score/  select
 //!         ─► render: kept units + marks                                          kinds/  mark
 //! text'   ─► accepted only if it has fewer tokens ─► spliced back                compress, request/
+//!
+//! hash    ─► original (a store's) ─► the units that a query asks for             excerpt/
 //! ```
 //!
 //! Invariants that hold for every function of this crate: no I/O, no clock, no environment, no
@@ -17,6 +19,7 @@
 pub mod blocks;
 pub mod compress;
 pub mod error;
+pub mod excerpt;
 pub mod kinds;
 pub mod mark;
 pub mod memo;

@@ -156,9 +156,10 @@ fn retrieval_mode(on: bool, key: Option<Vec<u8>>) -> Retrieval {
     }
 }
 
-/// What a store must hold: `(hash, message, text)`.
+/// What a store must hold: `(hash, message, text, tool, kinds)`.
 fn originals<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bound<'py, PyList>> {
-    PyList::new(py, outcome.originals.iter().map(|o| (&o.hash, o.message, &o.text)))
+    let originals = outcome.originals.iter();
+    PyList::new(py, originals.map(|o| (&o.hash, o.message, &o.text, &o.tool, o.kinds.clone())))
 }
 
 /// Name of the tokenizer of a model and whether it is the model's own.
@@ -264,6 +265,33 @@ fn expand(py: Python<'_>, text: &str) -> String {
     py.detach(|| crate::kinds::expand(&text))
 }
 
+/// The parts of `text` that `query` asks for, in about `max_tokens`. Returns
+/// `(text, matches, matching, omitted, kinds)`.
+#[pyfunction]
+#[pyo3(signature = (text, query, max_tokens, model))]
+fn excerpt<'py>(
+    py: Python<'py>,
+    text: PyBackedStr,
+    query: PyBackedStr,
+    max_tokens: usize,
+    model: &str,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let counter = Counter::for_model(model);
+    let done = py.detach(|| {
+        // A panic is a bug of ours; whoever asks gets all of it then.
+        let run = || crate::excerpt::excerpt(&text, &query, max_tokens, &counter);
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
+    });
+    let Some(done) = done else {
+        return (&*text, 0, 0, PyList::empty(py), PyList::empty(py)).into_pyobject(py);
+    };
+    let omitted = PyList::empty(py);
+    for o in &done.omissions {
+        omitted.append((o.unit.name(), o.first, o.count, &text[o.range.clone()]))?;
+    }
+    (done.text, done.matches, done.matching, omitted, PyList::new(py, done.kinds)?).into_pyobject(py)
+}
+
 /// Tokens of `text` as `model` counts them.
 #[pyfunction]
 #[pyo3(signature = (text, model))]
@@ -295,6 +323,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(compress_messages, m)?)?;
     m.add_function(wrap_pyfunction!(compress_body, m)?)?;
     m.add_function(wrap_pyfunction!(expand, m)?)?;
+    m.add_function(wrap_pyfunction!(excerpt, m)?)?;
     m.add_function(wrap_pyfunction!(memo_stats, m)?)?;
     m.add_function(wrap_pyfunction!(clear_memo, m)?)?;
     // A panic of ours is caught at the boundary of a block and counted; its message may quote the

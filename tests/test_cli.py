@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +59,66 @@ def test_a_request_stays_a_request() -> None:
     assert json.loads(listed.stdout) == new["messages"]
     as_text = run("compress", "--text", stdin=json.dumps(request).encode())
     assert as_text.returncode == 0
+
+
+def test_what_did_not_change_keeps_its_bytes() -> None:
+    messages = json.dumps(c.chat([("which role?", "{}", LOG.read_text())])).replace('"role"', '"n":1.10,  "role"')
+    for body in (messages, f'{{"model": "gpt-4o", "top_p": 1.0, "messages": {messages}}}'):
+        out = run("compress", stdin=body.encode()).stdout.decode()
+        start = body.rindex('"content"') + len('"content": "')
+        assert out[:start] == body[:start]
+        assert out[-3:] == body[-3:]
+        assert len(out) < len(body) / 2
+
+
+def test_decisions_of_a_request_are_those_of_its_messages() -> None:
+    messages = c.chat([("which role?", "{}", LOG.read_text())])
+    request = {"model": "gpt-4o", "messages": messages}
+    done = json.loads(run("compress", "--json", stdin=json.dumps(request).encode()).stdout)
+    assert done["request"]["messages"] == headroom.compress(messages).messages
+    assert [d["action"] for d in done["decisions"]] == ["kept", "kept", "kept", "compressed"]
+    assert done["decisions"][-1]["blocks"][0]["kind"] == "log"
+
+
+def test_items_of_a_responses_input_are_messages() -> None:
+    items = c.responses([("which role?", "{}", LOG.read_text())])
+    done = json.loads(run("compress", "--json", stdin=json.dumps(items).encode()).stdout)
+    assert done["input"] == "messages"
+    assert done["messages"][:2] == items[:2]
+    assert len(done["messages"][2]["output"]) < len(items[2]["output"]) / 2
+
+
+def test_records_with_a_role_are_plain_json() -> None:
+    people = [{"role": "user", "name": f"n{i}", "mail": f"n{i}@example.org", "active": True} for i in range(50)]
+    done = json.loads(run("compress", "--json", stdin=json.dumps(people).encode()).stdout)
+    assert done["input"] == "text"
+    assert done["compression_ratio"] > 0.3
+
+
+def test_the_window_can_be_said() -> None:
+    small = json.loads(run("compress", str(LOG), "--json", "--model-limit", "2000").stdout)
+    assert small["tokens_after"] <= 2000 < json.loads(run("compress", str(LOG), "--json").stdout)["tokens_after"]
+
+
+def test_a_terminal_is_told_what_takes_long() -> None:
+    code = (
+        "import time; from headroom.commands import terminal\n"
+        "terminal.PROGRESS_AFTER_S, terminal.PROGRESS_EVERY_S = {after}, 0.05\n"
+        "with terminal.progress('compressing'): time.sleep(0.4)\n"
+    )
+    for after, is_told in ((0.1, True), (5, False)):
+        main, other = pty.openpty()
+        subprocess.run([sys.executable, "-c", code.format(after=after)], stderr=other, check=True)
+        os.close(other)
+        with contextlib.suppress(OSError):  # what was written is read before the end is told as an error
+            out = b""
+            while chunk := os.read(main, 4096):
+                out += chunk
+        os.close(main)
+        assert (b"compressing" in out) == is_told
+        assert out.endswith(b"\r\x1b[K") == is_told
+        piped = subprocess.run([sys.executable, "-c", code.format(after=after)], capture_output=True, check=True)
+        assert piped.stderr == b""
 
 
 def test_output_file(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from headroom.compression import (
     CompressResult,
     Decision,
     Omitted,
+    Origin,
     compress,
     count_tokens,
     expand,
@@ -25,6 +26,7 @@ from headroom.errors import (
     StoreError,
     UnknownHashError,
 )
+from headroom.retrieval import aretrieve, retrieve
 
 __all__ = [
     "Block",
@@ -36,11 +38,14 @@ __all__ = [
     "InvalidMessagesError",
     "InvalidOptionError",
     "Omitted",
+    "Origin",
     "RetrievalError",
     "StoreError",
     "UnknownHashError",
     "__version__",
+    "aretrieve",
     "compress",
     "count_tokens",
     "expand",
+    "retrieve",
 ]

@@ -9,6 +9,7 @@ __all__ = [
     "compress_body",
     "compress_messages",
     "count_tokens",
+    "excerpt",
     "expand",
     "memo_stats",
 ]
@@ -49,7 +50,7 @@ def compress_messages(
     int,
     int,
     tuple[str, bool],
-    list[tuple[str, int, str]],
+    list[tuple[str, int, str, str, list[str]]],
 ]: ...
 def compress_body(
     body: bytes,
@@ -62,8 +63,14 @@ def compress_body(
     max_threads: int,
     retrieval: bool,
     retrieval_key: bytes | None,
-) -> tuple[bytes | None, int, int, list[str], tuple[str, bool], list[tuple[str, int, str]]]: ...
+) -> tuple[bytes | None, int, int, list[str], tuple[str, bool], list[tuple[str, int, str, str, list[str]]]]: ...
 def expand(text: str) -> str: ...
+def excerpt(
+    text: str,
+    query: str,
+    max_tokens: int,
+    model: str,
+) -> tuple[str, int, int, list[tuple[str, int, int, str]], list[str]]: ...
 def count_tokens(text: str, model: str) -> int: ...
 def memo_stats() -> tuple[int, int, int]: ...
 def clear_memo() -> None: ...

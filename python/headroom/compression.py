@@ -6,11 +6,16 @@ This module turns the core's edits into new message objects without touching the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from headroom import _core
+from headroom.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from headroom.stores.protocol import Store
 
 Level = Literal["lossless", "balanced", "aggressive"]
 
@@ -29,8 +34,13 @@ class CompressConfig:
         max_threads: threads used for one request; 0 means as many as the machine has. Changes no byte.
         retrieval: whoever reads the messages can call `headroom_retrieve`, so each message from which
             something was left out carries one hash. What the hashes stand for is in
-            `CompressResult.originals`.
-        retrieval_key: a secret that keys the hashes; all who share a store must share it.
+            `CompressResult.originals`, and is put into the store.
+        retrieval_key: a secret that keys the hashes, so that nobody can tell from a hash what was said; all who
+            share a store must share it. `None` takes `HEADROOM_STORE_SECRET` from the environment, if set.
+        store: where the originals go: a `Store`, its URL, `None` for the process's own (`HEADROOM_STORE`, else
+            memory), or `False` for nowhere: the caller keeps `CompressResult.originals`. A store that fails is
+            logged and counted, and changes nothing about the result.
+        owner: whose originals they are; only who names the same owner can fetch them.
     """
 
     level: Level = "balanced"
@@ -40,6 +50,8 @@ class CompressConfig:
     max_threads: int = 0
     retrieval: bool = False
     retrieval_key: bytes | None = field(default=None, repr=False)
+    store: Store | str | Literal[False] | None = field(default=None, repr=False)
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,21 @@ class Omitted:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where an original comes from.
+
+    Attributes:
+        message: index of the message.
+        tool: name of the tool whose output it is; empty for a user's text.
+        kinds: what was compressed in it.
+    """
+
+    message: int
+    tool: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CompressResult:
     """The result of `compress()`.
 
@@ -126,6 +153,7 @@ class CompressResult:
         tokens_exact: False where counts are estimates, because the model's tokenizer is not public.
         original: the messages that were given, the same objects.
         originals: for each hash in the messages, the text it stands for; what a store must hold.
+        origins: for each hash, where its original comes from.
     """
 
     messages: list[Any]
@@ -140,16 +168,19 @@ class CompressResult:
     tokens_exact: bool = True
     original: Sequence[Any] = field(default=(), repr=False, compare=False)
     originals: dict[str, str] = field(default_factory=dict, repr=False)
+    origins: dict[str, Origin] = field(default_factory=dict, repr=False)
 
-    def explain(self, color: bool = False) -> str:
+    def explain(self, color: bool = False, full: bool = False, width: int | None = None) -> str:
         """What was seen, kept and left out, and why, for a person to judge.
 
         Args:
-            color: use ANSI colours: green for what stays, red for what was left out.
+            color: use ANSI colours: red for what was left out, cyan for what is written another way.
+            full: show long runs of lines whole.
+            width: cut lines to so many characters; `None` leaves them whole.
         """
         from headroom.explain import explain
 
-        return explain(self, color=color)
+        return explain(self, color=color, full=full, width=width)
 
     @property
     def tokens_saved(self) -> int:
@@ -205,6 +236,7 @@ def compress(
         TypeError: an unknown option.
     """
     options = make_config(config, config_fields)
+    kept_in = _store(options)
     edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact), originals = (
         _core.compress_messages(
             messages,
@@ -216,9 +248,10 @@ def compress(
             options.query,
             options.max_threads,
             options.retrieval,
-            options.retrieval_key,
+            _key(options),
         )
     )
+    _keep(kept_in, options, originals)
     made = [
         Decision(message, action, why, tuple(done), b, a, tuple(_block(*part) for part in blocks))
         for message, action, why, done, b, a, blocks in decisions
@@ -235,7 +268,8 @@ def compress(
         tokenizer=tokenizer,
         tokens_exact=exact,
         original=messages,
-        originals={hash_: text for hash_, _, text in originals},
+        originals={hash_: text for hash_, _, text, _, _ in originals},
+        origins=_origins(originals),
     )
 
 
@@ -262,6 +296,7 @@ def compress_body(
         InvalidMessagesError: the body is not usable JSON, or names its messages twice.
     """
     options = make_config(config, config_fields)
+    kept_in = _store(options)
     new, before, after, transforms, (tokenizer, exact), originals = _core.compress_body(
         body,
         model,
@@ -272,8 +307,9 @@ def compress_body(
         options.query,
         options.max_threads,
         options.retrieval,
-        options.retrieval_key,
+        _key(options),
     )
+    _keep(kept_in, options, originals)
     return new, CompressResult(
         messages=[],
         tokens_before=before,
@@ -281,8 +317,48 @@ def compress_body(
         transforms_applied=transforms,
         tokenizer=tokenizer,
         tokens_exact=exact,
-        originals={hash_: text for hash_, _, text in originals},
+        originals={hash_: text for hash_, _, text, _, _ in originals},
+        origins=_origins(originals),
     )
+
+
+_Originals = list[tuple[str, int, str, str, list[str]]]
+"""As the core returns them: hash, message, text, tool, kinds."""
+
+
+def _key(options: CompressConfig) -> bytes | None:
+    """The secret that keys the hashes, where there are any."""
+    if options.retrieval and options.retrieval_key is None:
+        return os.environ.get("HEADROOM_STORE_SECRET", "").encode() or None
+    return options.retrieval_key
+
+
+def _store(options: CompressConfig) -> Store | None:
+    """Where originals go. A store that does not exist is noticed before anything is compressed."""
+    if not isinstance(options.owner, str):
+        raise InvalidOptionError(f"owner must be a string, not {type(options.owner).__name__}")
+    if not options.retrieval or options.store is False:
+        return None
+    from headroom.stores.keep import resolve
+
+    return resolve(options.store)
+
+
+def _keep(store: Store | None, options: CompressConfig, originals: _Originals) -> None:
+    """Puts the originals into the store, if there are any; a store that fails costs the retrieval alone."""
+    if not originals:
+        return
+    from headroom.retrieval import retrievals
+
+    retrievals.remember(_origins(originals))
+    if store is not None:
+        from headroom.stores.keep import keep
+
+        keep(store, options.owner, {hash_: text for hash_, _, text, _, _ in originals})
+
+
+def _origins(originals: _Originals) -> dict[str, Origin]:
+    return {hash_: Origin(message, tool, tuple(kinds)) for hash_, message, _, tool, kinds in originals}
 
 
 def _block(path: tuple[str | int, ...], span: tuple[int, int], kind: str, why: str, before: int, after: int) -> Block:

@@ -14,11 +14,12 @@ mod turns;
 use crate::error::Error;
 use crate::mark::Omission;
 use crate::options::Options;
-use crate::request::read::{self, Message};
+use crate::request::read::{self, Message, Text};
 use crate::request::value::StringId;
 use crate::request::{Request, Step};
 use crate::tokens::Counter;
 
+use pointer::Pointed;
 use text::{Counted, Job, MIN_TEXT_BYTES};
 
 pub use text::{Block, clear_memo, memo_stats};
@@ -75,6 +76,10 @@ pub struct Original {
     pub message: usize,
     /// The message's changed texts as they were, joined by newlines.
     pub text: String,
+    /// Name of the tool whose output it is (the last changed text's); empty for a user's text.
+    pub tool: String,
+    /// What was compressed in it.
+    pub kinds: Vec<&'static str>,
 }
 
 /// The result for a whole request.
@@ -119,6 +124,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         jobs.extend(
             (0..message.texts.len())
                 .filter(|t| message.texts[*t].text.len() >= MIN_TEXT_BYTES)
+                .filter(|t| !message.texts[*t].is_retrieved())
                 .map(|t| (i, t)),
         );
     }
@@ -155,9 +161,11 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         let mut why = match message.odd {
             None if message.is_models => Some("the model's own words"),
             None if seen[i] < options.min_tokens => Some("below min_tokens"),
+            None if message.texts.iter().any(Text::is_retrieved) => Some("fetched by the model"),
             odd => odd,
         };
-        let mut kinds: Vec<&str> = Vec::new();
+        let mut kinds: Vec<&'static str> = Vec::new();
+        let mut tool = "";
         while let Some(((_, t), result)) = done.next_if(|((j, _), _)| *j == i) {
             let text = &message.texts[*t];
             decision.blocks.extend(result.blocks.iter().map(|b| (text.path.clone(), b.clone())));
@@ -165,6 +173,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
                 why.get_or_insert(result.why);
                 continue;
             };
+            tool = text.call.as_ref().map_or("", |call| call.name.as_str());
             out.edits.push(Edit { message: i, path: text.path.clone(), id: text.id, text: new.clone() });
             let omitted = |o: &Omission| Omitted { message: i, id: text.id, omission: o.clone() };
             out.omitted.extend(omissions.iter().map(omitted));
@@ -173,9 +182,24 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
             kinds.extend(result.kinds.iter().filter(|k| !kinds.contains(k)).copied().collect::<Vec<_>>());
         }
         let saved = before - decision.tokens_after;
-        if let Some((original, cost)) = pointers.add(request, i, saved, &mut out) {
-            decision.tokens_after += cost;
-            out.originals.push(original);
+        match pointers.add(request, i, saved, &mut out) {
+            Pointed::Not => {}
+            Pointed::At(original, cost) => {
+                decision.tokens_after += cost;
+                out.originals.push(Original { tool: tool.to_owned(), kinds: kinds.clone(), ..original });
+            }
+            // What cannot be fetched back is not left out.
+            Pointed::TooDear => {
+                out.edits.truncate(out.edits.partition_point(|e| e.message < i));
+                out.omitted.truncate(out.omitted.partition_point(|o| o.message < i));
+                decision.tokens_after = before;
+                decision.transforms.clear();
+                for (_, block) in decision.blocks.iter_mut().filter(|(_, block)| block.why.is_empty()) {
+                    (block.why, block.tokens_before, block.tokens_after) = (pointer::TOO_DEAR, 0, 0);
+                }
+                kinds.clear();
+                why = Some(pointer::TOO_DEAR);
+            }
         }
         decision.action = if kinds.is_empty() { "kept" } else { "compressed" };
         decision.reason =

@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::{Original, Outcome};
+use super::{Edit, Original, Outcome};
 use crate::mark;
 use crate::options::Retrieval;
 use crate::request::Request;
@@ -16,36 +16,46 @@ pub(super) struct Pointers<'p> {
 }
 
 impl Pointers<'_> {
-    /// Adds a pointer to the last changed text of message `i`, if something is missing in it and the
-    /// message still gets shorter. Returns the original and the pointer's cost in tokens.
+    /// Adds a pointer to the last changed text of message `i`, if something is missing in the message and
+    /// it still gets shorter.
     ///
     /// `saved` is what the message saves without it.
-    pub(super) fn add(
-        &self,
-        request: &Request<'_>,
-        i: usize,
-        saved: usize,
-        out: &mut Outcome,
-    ) -> Option<(Original, usize)> {
+    pub(super) fn add(&self, request: &Request<'_>, i: usize, saved: usize, out: &mut Outcome) -> Pointed {
         let key = match self.retrieval {
-            Retrieval::Off => return None,
+            Retrieval::Off => return Pointed::Not,
             Retrieval::Plain => None,
             Retrieval::Keyed(key) => Some(key.as_slice()),
         };
-        out.omitted.last().filter(|o| o.message == i)?;
+        if out.omitted.last().is_none_or(|o| o.message != i) {
+            return Pointed::Not;
+        }
         let first = out.edits.partition_point(|e| e.message < i);
         let originals: Vec<&str> = out.edits[first..].iter().map(|e| request.str(e.id)).collect();
         let text = originals.join("\n");
         let hash = hash(&text, key);
-        let last = &mut out.edits.last_mut()?.text;
+        let Some(Edit { text: last, .. }) = out.edits.last_mut() else { return Pointed::Not };
         let pointed = with_pointer(last, &hash);
         let cost = self.counter.count(&pointed).saturating_sub(self.counter.count(last));
         // A message is never made longer for the sake of its pointer.
-        (cost < saved).then(|| {
-            *last = pointed;
-            (Original { hash, message: i, text }, cost)
-        })
+        if cost >= saved {
+            return Pointed::TooDear;
+        }
+        *last = pointed;
+        Pointed::At(Original { hash, message: i, text, tool: String::new(), kinds: Vec::new() }, cost)
     }
+}
+
+/// Why a message stays as it was.
+pub(super) const TOO_DEAR: &str = "would not get shorter with a hash";
+
+/// What became of a message's pointer.
+pub(super) enum Pointed {
+    /// Nothing is missing in the message, or nobody could redeem a hash.
+    Not,
+    /// The message has one; what it points at, and its cost in tokens.
+    At(Original, usize),
+    /// It would cost what leaving something out saves.
+    TooDear,
 }
 
 /// `text` with a pointer behind its last block with a header, or at its end if there is none.

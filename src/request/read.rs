@@ -36,6 +36,18 @@ pub struct Text<'a> {
     pub call: Option<ToolCall>,
 }
 
+/// The tool by which a model fetches what was left out; a client may put its server's name before it
+/// (`mcp__headroom__headroom_retrieve`).
+const RETRIEVE_TOOL: &str = "headroom_retrieve";
+
+impl Text<'_> {
+    /// Whether the model has fetched this text because it wants to see it: never compressed again.
+    pub fn is_retrieved(&self) -> bool {
+        self.source == Source::ToolOutput
+            && self.call.as_ref().is_some_and(|call| call.name.ends_with(RETRIEVE_TOOL))
+    }
+}
+
 /// One message, read.
 #[derive(Debug, Clone, Default)]
 pub struct Message<'a> {

@@ -1,4 +1,4 @@
-"""A LiteLLM callback for tests: writes the spend-log payload of every success to SPEND_FILE."""
+"""A LiteLLM callback for tests: writes the spend-log payload of every success, with its call id, to SPEND_FILE."""
 
 import json
 import os
@@ -14,6 +14,7 @@ class SpendProbe(CustomLogger):
             row = get_logging_payload(kwargs, response_obj, start_time, end_time)
         except Exception as error:
             row = {"error": repr(error)}
+        row["litellm_call_id"] = kwargs.get("litellm_call_id")
         with open(os.environ["SPEND_FILE"], "a", encoding="utf-8") as out:
             out.write(json.dumps(row, default=str) + "\n")
 

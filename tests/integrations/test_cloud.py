@@ -280,3 +280,33 @@ def test_the_middleware_uses_the_service_and_splices(service: Recorder) -> None:
     assert outcome.status == "compressed"
     assert new is not None
     assert SHORT.encode() not in new
+
+
+def test_hashes_of_a_service_are_redeemed_at_the_service(service: Recorder) -> None:
+    hash_ = "0123456789abcdef"
+
+    def handler(request: Request) -> Reply:
+        if request.method == "POST":
+            made = {"messages": honest(request.json()["messages"]), "ccr_hashes": [hash_, "../../etc/passwd", 7]}
+            return Reply(chunks=[json.dumps(made).encode()])
+        if request.path.startswith(f"/v1/retrieve/{hash_}"):
+            return Reply(chunks=[json.dumps({"original_content": payloads.OUTPUT}).encode()])
+        return Reply(404, chunks=[b"{}"])
+
+    service.handler = handler
+    made = engine(service.url)
+    assert made.compress(payloads.chat(), "gpt-4o").origins == {}, "nobody could redeem them"
+    done = made.compress(payloads.chat(), "gpt-4o", retrieval=True)
+    assert done.is_remote
+    assert list(done.origins) == [hash_]
+    assert made.retrieve_remote({"hash": hash_, "query": "a b/c"}, done.origins) == (payloads.OUTPUT, hash_)
+    assert service.requests[-1].path == f"/v1/retrieve/{hash_}?query=a%20b%2Fc"
+    assert service.requests[-1].headers["x-headroom-key"] == KEY
+    asked = len(service.requests)
+    for given in ({"hash": "f" * 16}, {"hash": "../admin"}, "not JSON", {}):
+        text, found = made.retrieve_remote(given, done.origins)
+        assert found is None
+        assert text.startswith("headroom_retrieve: ")
+    assert len(service.requests) == asked, "only what was issued is asked for"
+    service.handler = lambda _: Reply(404, chunks=[b"{}"])
+    assert made.retrieve_remote(json.dumps({"hash": hash_}), done.origins)[1] is None

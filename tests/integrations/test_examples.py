@@ -13,8 +13,12 @@ import payloads
 import pytest
 from processes import ROOT, START_TIMEOUT_S, environment, free_port, serve
 from recorder import Recorder, Reply, Request
+from scripted_model import ScriptedModel, Turn, View
 
 pytest.importorskip("litellm")
+
+from headroom.integrations.litellm_retrieval import HAS_LOOP
+from headroom.tools import TOOL_NAME
 
 EXAMPLES = ROOT / "examples"
 
@@ -83,6 +87,21 @@ def test_cloud(recorder: Recorder) -> None:
     out = run("litellm/cloud.py", recorder, HEADROOM_API_KEY="hdr_x", HEADROOM_API_URL=recorder.url)
     assert "'cloud ok': 1" in out
     assert "worker-2" in recorder.posts()[1].json()["messages"][0]["content"]
+
+
+def test_retrieval(recorder: Recorder) -> None:
+    def script(view: View) -> Turn:
+        if HAS_LOOP and not view.results:
+            return Turn(calls=[(TOOL_NAME, {"hash": view.hashes[0], "query": "request 555"})])
+        return Turn("worker-2" if not HAS_LOOP or "request 555 done by worker-2" in str(view.results) else "unknown")
+
+    recorder.handler = ScriptedModel(script)
+    out = run("litellm/retrieval.py", recorder)
+    assert out.startswith("worker-2\n")
+    assert len(recorder.posts()) == (2 if HAS_LOOP else 1)
+    if HAS_LOOP:
+        assert "rounds cost 11 input tokens" in out
+        assert "retrieved: {'': {'log': 1}}" in out
 
 
 def test_the_gateway(recorder: Recorder, tmp_path: Path) -> None:

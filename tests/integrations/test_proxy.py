@@ -128,17 +128,25 @@ def test_a_retry_is_compressed_too(proxy: Server, upstream: Recorder) -> None:
     assert [len(r.body) < 45_000 for r in upstream.posts()] == [True, True]
 
 
+def spend_row(spend: Path, call_id: str) -> dict[str, Any]:
+    """The spend-log row of one call. Rows come when LiteLLM's logging gets to it, earlier calls' rows in between."""
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        text = spend.read_text() if spend.exists() else ""
+        # A line that is still being written has no end yet.
+        for line in text.splitlines(keepends=True):
+            if line.endswith("\n") and (row := json.loads(line))["litellm_call_id"] == call_id:
+                return dict(row)
+        time.sleep(0.05)
+    raise AssertionError(f"no row for {call_id}")
+
+
 def test_savings_reach_the_spend_log(proxy: Server, upstream: Recorder, folder: Path) -> None:
     if not _has_savings_columns():
         pytest.skip("this LiteLLM's spend log has no place for compression savings")
-    spend = folder / "spend.jsonl"
     for route in ("chat openai", "messages anthropic", "responses"):
-        spend.write_text("")
         answer = post(proxy, *ROUTES[route])
-        end = time.monotonic() + 10
-        while not spend.read_text() and time.monotonic() < end:
-            time.sleep(0.05)
-        row = json.loads(spend.read_text().splitlines()[0])
+        row = spend_row(folder / "spend.jsonl", answer.headers["x-litellm-call-id"])
         metadata = row["metadata"] if isinstance(row["metadata"], dict) else json.loads(row["metadata"])
         savings = metadata["compression_savings"]
         assert savings["source"] == "headroom"

@@ -1,31 +1,34 @@
-"""`headroom compress`: a text or a JSON request in, the same with fewer tokens out."""
+"""`headroom compress`: a text or a JSON request in, the same with fewer tokens out.
+
+What comes in as JSON messages or as a request goes out byte for byte as it came, but for the strings that changed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import json
-import os
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from headroom import CompressResult, compress
-from headroom.commands import CommandError, reading
+from headroom.commands import CommandError, reading, terminal
 from headroom.compression import compress_body
-
-PROGRESS_AFTER_S = 1.0
-"""Inputs that take longer than this get a sign of life on a terminal's stderr."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `headroom compress`."""
     parser.description = (
-        "Compress plain text (a tool output, a log, JSON, a document), a JSON list of messages, or a\n"
+        "Compresses plain text (a tool output, a log, JSON, a document), a JSON list of messages, or a\n"
         "whole JSON request. The result goes to standard output; nothing is sent anywhere."
+    )
+    parser.epilog = (
+        "examples:\n"
+        '  kubectl logs api | headroom compress --query "why did it fail?" --stats\n'
+        "  headroom compress request.json --model claude-sonnet-4-5 -o smaller.json\n\n"
+        "exit codes: 0 done (also if nothing could be saved), 1 the input cannot be used, 2 wrong usage"
     )
     reading.add_input(parser)
     parser.add_argument("-o", "--output", default=None, metavar="FILE", help="write the result there instead")
@@ -34,10 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`headroom compress`."""
+    """Reads, compresses, writes."""
     text = reading.read_input(arguments.file)
     started = time.perf_counter()
-    with progress(f"compressing {len(text) / 1e6:,.1f} million characters"):
+    with terminal.progress(f"compressing {len(text) / 1e6:,.1f} million characters"):
         shape, output, result = compress_input(text, arguments)
     seconds = time.perf_counter() - started
     figures: dict[str, Any] = {
@@ -52,12 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         "seconds": round(seconds, 4),
     }
     if arguments.json:
-        body = (
-            {"text": output}
-            if shape == "text"
-            else {"messages" if shape == "messages" else "request": json.loads(output)}
-        )
-        decisions = [asdict(d) for d in result.decisions]
+        body = {shape: output if shape == "text" else json.loads(output)}
+        decisions = [asdict(d) for d in _decisions(text, shape, result, arguments)]
         output = json.dumps({**body, **figures, "decisions": decisions}, ensure_ascii=False, indent=2) + "\n"
     write_output(output, arguments.output)
     if arguments.stats:
@@ -69,15 +68,27 @@ def compress_input(text: str, arguments: argparse.Namespace) -> tuple[str, str, 
     """Compresses `text` as what it is: ("text" | "messages" | "request", output, result)."""
     options = reading.options(arguments)
     parsed = None if arguments.text else reading.as_request(text)
+    if parsed is None:
+        result = compress([{"role": "tool", "content": text}], arguments.model or reading.DEFAULT_MODEL, **options)
+        return "text", result.messages[0]["content"], result
     if isinstance(parsed, dict):
         new, result = compress_body(text.encode(), arguments.model, **options)
         return "request", text if new is None else new.decode(), result
-    model = arguments.model or reading.DEFAULT_MODEL
-    if isinstance(parsed, list):
-        result = compress(parsed, model, **options)
-        return "messages", json.dumps(result.messages, ensure_ascii=False, indent=2) + "\n", result
-    result = compress([{"role": "tool", "content": text}], model, **options)
-    return "text", result.messages[0]["content"], result
+    # A list of messages is the body of a request without the rest of it.
+    before, after = ('{"messages":' if all("role" in m for m in parsed) else '{"input":'), "}"
+    new, result = compress_body((before + text + after).encode(), arguments.model or reading.DEFAULT_MODEL, **options)
+    return "messages", text if new is None else new.decode()[len(before) : -len(after)], result
+
+
+def _decisions(text: str, shape: str, result: CompressResult, arguments: argparse.Namespace) -> list[Any]:
+    """What was done to each message; bodies are compressed without a look at their messages one by one."""
+    if shape == "text":
+        return result.decisions
+    parsed = reading.as_request(text)
+    held = parsed.get("messages", parsed.get("input")) if isinstance(parsed, dict) else parsed
+    messages = held if isinstance(held, list) else [{"role": "user", "content": held}]
+    model = arguments.model or (parsed.get("model") if isinstance(parsed, dict) else None) or reading.DEFAULT_MODEL
+    return compress(messages, model, **reading.options(arguments)).decisions
 
 
 def write_output(output: str, name: str | None) -> None:
@@ -102,35 +113,10 @@ def print_stats(figures: dict[str, Any]) -> None:
     )
     done = ", ".join(figures["transforms_applied"]) or "nothing"
     with contextlib.suppress(ImportError):
-        if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
+        if terminal.has_color(sys.stderr):
             from rich.console import Console
 
-            Console(stderr=True, highlight=True).print(f"[bold green]headroom[/] {line}\n[dim]done: {done}[/]")
+            out = Console(stderr=True, highlight=False, soft_wrap=True)
+            out.print(f"[bold green]headroom[/] {line}\n[dim]done: {done}[/]")
             return
     print(f"headroom: {line}\ndone: {done}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Says what is going on, on a terminal, if it takes longer than `PROGRESS_AFTER_S`."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    finished = threading.Event()
-
-    def show() -> None:
-        started = time.monotonic()
-        wait = PROGRESS_AFTER_S
-        while not finished.wait(wait):
-            print(f"\r{what} … {time.monotonic() - started:.0f} s", end="", file=sys.stderr, flush=True)
-            wait = 0.5
-        if time.monotonic() - started > PROGRESS_AFTER_S:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-    thread = threading.Thread(target=show, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        thread.join()

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import os
+import shutil
 import sys
 
 from headroom import compress
-from headroom.commands import reading
+from headroom.commands import reading, terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `headroom explain`."""
     parser.description = (
-        "Shows which blocks were seen in a text or in messages, what of them is kept and what is left\n"
-        "out, in colour on a terminal."
+        "Shows which blocks were seen in a text or in the messages of a request, what of them would be\n"
+        "kept, left out or written another way, and by which rules: the text itself, with the line\n"
+        "numbers of the original. Nothing is written or sent."
+    )
+    parser.epilog = (
+        "examples:\n"
+        '  kubectl logs api | headroom explain --query "why did it fail?"\n'
+        "  headroom explain request.json --full --color always | less -R"
     )
     reading.add_input(parser)
+    parser.add_argument("--full", action="store_true", help="show long runs and long lines whole")
+    terminal.add_color(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,9 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
     parsed = None if arguments.text else reading.as_request(text)
     if isinstance(parsed, dict):
         arguments.model = arguments.model or parsed.get("model")
-        parsed = parsed.get("messages", parsed.get("input"))
-    messages = parsed if isinstance(parsed, list) else [{"role": "tool", "content": text}]
-    result = compress(messages, arguments.model or reading.DEFAULT_MODEL, **reading.options(arguments))
-    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    sys.stdout.write(result.explain(color=color))
+        parsed = reading.messages_of(parsed)
+    messages = [{"role": "tool", "content": text}] if parsed is None else parsed
+    with terminal.progress(f"reading {len(text) / 1e6:,.1f} million characters"):
+        result = compress(messages, arguments.model or reading.DEFAULT_MODEL, **reading.options(arguments))
+        # Lines are cut where a person would see them wrapped; a file or a pager's pipe gets them whole.
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not arguments.full else None
+        shown = result.explain(color=terminal.has_color(sys.stdout, arguments.color), full=arguments.full, width=width)
+    sys.stdout.buffer.write(shown.encode("utf-8", "replace"))
     return 0

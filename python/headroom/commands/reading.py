@@ -11,6 +11,11 @@ from headroom.commands import CommandError
 
 DEFAULT_MODEL = "gpt-4o"
 
+ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
+"""Roles of messages in all three dialects."""
+ITEMS = {"message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "reasoning"}
+"""Types of Responses input items, of which most have no role."""
+
 
 def add_input(parser: argparse.ArgumentParser) -> None:
     """The options that say what is compressed, for whom and how far."""
@@ -33,6 +38,13 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--query", default=None, metavar="TEXT", help="the question the text is read for")
     parser.add_argument(
         "--target-ratio", type=float, default=None, metavar="R", help="share of the tokens to keep, above 0, at most 1"
+    )
+    parser.add_argument(
+        "--model-limit",
+        type=int,
+        default=200_000,
+        metavar="N",
+        help="context window in tokens; what exceeds it is squeezed further, oldest first (default: 200000)",
     )
     parser.add_argument(
         "--text", action="store_true", help="take the input as plain text, even if it is a JSON request"
@@ -65,8 +77,9 @@ def read_input(name: str) -> str:
 
 
 def options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The fields of `CompressConfig` that the command line sets."""
-    return {"level": arguments.level, "target_ratio": arguments.target_ratio, "query": arguments.query}
+    """The arguments of `compress` that the command line sets."""
+    names = ("level", "target_ratio", "query", "model_limit")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def as_request(text: str) -> dict[str, Any] | list[Any] | None:
@@ -80,5 +93,21 @@ def as_request(text: str) -> dict[str, Any] | list[Any] | None:
     if isinstance(value, dict):
         held = value.get("messages", value.get("input"))
         return value if isinstance(held, list) or ("model" in value and isinstance(held, str)) else None
-    is_messages = isinstance(value, list) and value and all(isinstance(m, dict) and ("role" in m) for m in value)
-    return value if is_messages else None
+    return value if isinstance(value, list) and value and all(map(_is_message, value)) else None
+
+
+def _is_message(item: Any) -> bool:
+    """A message of a chat, or an item of a Responses input; a record of something else may have a role, too."""
+    if not isinstance(item, dict):
+        return False
+    if item.get("role") in ROLES:
+        return "content" in item or "tool_calls" in item or "function_call" in item
+    return item.get("type") in ITEMS
+
+
+def messages_of(request: dict[str, Any]) -> list[Any]:
+    """The messages of a request in any of the three dialects, its system text first."""
+    held = request.get("messages", request.get("input"))
+    system = request.get("system", request.get("instructions"))
+    first = [{"role": "system", "content": system}] if system else []
+    return first + (held if isinstance(held, list) else [{"role": "user", "content": held}])

@@ -1,4 +1,4 @@
-"""Client of a Headroom service: `POST {url}/v1/saas/compress`, standard library only.
+"""Client of a Headroom service: `POST {url}/v1/saas/compress` and `GET {url}/v1/retrieve/{hash}`.
 
 Invariants: the key goes to the configured host alone (redirects are refused, whatever their target),
 over https or to loopback, and into no log, `repr` or error. One request takes at most `timeout_s` in
@@ -19,11 +19,12 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 T = TypeVar("T")
 
 PATH = "/v1/saas/compress"
+RETRIEVE_PATH = "/v1/retrieve/"
 CONNECT_TIMEOUT_S = 2.0
 MAX_IDLE = 8
 # A pooled connection that rested longer than this is likely closed at the other end.
@@ -33,6 +34,8 @@ BREAK_S = 30.0
 # A reply has fewer bytes than its request, but for spelling (escapes) and its own figures.
 REPLY_FACTOR = 6
 REPLY_SLACK = 1 << 20
+# The original of one message; larger ones do not fit a model either.
+MAX_ORIGINAL_BYTES = 64 << 20
 
 
 class CloudError(Exception):
@@ -73,7 +76,7 @@ class CloudClient:
             raise ValueError("the API key has characters that cannot stand in a header")
         self._host = parts.hostname
         self._port = parts.port
-        self._path = parts.path.rstrip("/") + PATH
+        self._base = parts.path.rstrip("/")
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._key = key
         self._timeout_s = timeout_s
@@ -99,10 +102,31 @@ class CloudClient:
             body = json.dumps(request, ensure_ascii=False).encode("utf-8")
         except (TypeError, ValueError):
             raise CloudError("messages that are not JSON") from None
+        limit = len(body) * REPLY_FACTOR + REPLY_SLACK
+        return self._guarded(lambda: check(self._exchange("POST", PATH, body, limit)))
+
+    def retrieve(self, hash: str, query: str | None = None) -> str:
+        """The original that the service keeps under `hash`, or what of it matches `query`.
+
+        Raises:
+            CloudError: it is unknown, expired or cannot be had now.
+        """
+        path = RETRIEVE_PATH + quote(hash, safe="") + (f"?query={quote(query, safe='')}" if query else "")
+
+        def ask() -> str:
+            reply = self._exchange("GET", path, None, MAX_ORIGINAL_BYTES)
+            text = reply.get("original_content") if isinstance(reply, dict) else None
+            if not isinstance(text, str):
+                raise CloudError("reply: no original")
+            return text
+
+        return self._guarded(ask)
+
+    def _guarded(self, ask: Callable[[], T]) -> T:
         self._enter()
         ok = False
         try:
-            made = check(self._exchange(body))
+            made = ask()
             ok = True
             return made
         except CloudError as error:
@@ -130,20 +154,21 @@ class CloudClient:
                 if self._failures >= self._break_after:
                     self._open_until = time.monotonic() + self._break_s
 
-    def _exchange(self, body: bytes) -> Any:
+    def _exchange(self, method: str, path: str, body: bytes | None, limit: int) -> Any:
         deadline = time.monotonic() + self._timeout_s
+        ask = (method, path, body, limit)
         pooled = self._take()
         try:
             if pooled is not None:
                 try:
-                    return self._request(pooled, body, deadline)
+                    return self._request(pooled, ask, deadline)
                 except _Stale:
                     pass
             try:
-                return self._request(self._connect(deadline), body, deadline)
+                return self._request(self._connect(deadline), ask, deadline)
             except _Stale:
                 # Once more on a fresh connection: the other end may have been restarting.
-                return self._request(self._connect(deadline), body, deadline)
+                return self._request(self._connect(deadline), ask, deadline)
         except _Stale:
             raise CloudError("connection closed") from None
         except TimeoutError:
@@ -168,7 +193,10 @@ class CloudClient:
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def _request(self, connection: http.client.HTTPConnection, body: bytes, deadline: float) -> Any:
+    def _request(
+        self, connection: http.client.HTTPConnection, ask: tuple[str, str, bytes | None, int], deadline: float
+    ) -> Any:
+        method, path, body, limit = ask
         left = deadline - time.monotonic()
         if left <= 0:
             connection.close()
@@ -183,13 +211,12 @@ class CloudClient:
         try:
             try:
                 headers = {"content-type": "application/json", "x-headroom-key": self._key}
-                connection.request("POST", self._path, body, headers)
+                connection.request(method, self._base + path, body, headers)
                 response = connection.getresponse()
             except (ConnectionError, http.client.RemoteDisconnected) as error:
                 if time.monotonic() >= deadline:
                     raise TimeoutError from error
                 raise _Stale from error
-            limit = len(body) * REPLY_FACTOR + REPLY_SLACK
             data = response.read(limit + 1)
             if time.monotonic() >= deadline:
                 raise TimeoutError

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from headroom.compression import CompressConfig, compress, count_tokens
+from headroom.compression import CompressConfig, Origin, compress, count_tokens
 from headroom.integrations.cloud_client import CloudClient, CloudError
 from headroom.integrations.cloud_reply import check_reply
 from headroom.integrations.ledger import Ledger, Outcome
 from headroom.integrations.settings import Settings
+from headroom.tools import TOOL_NAME
 
 logger = logging.getLogger("headroom.integrations")
 
@@ -28,14 +30,23 @@ MIN_LIMIT = 1024
 BELOW_MIN = "below min_tokens"
 NOTHING = "nothing to compress"
 NEVER = 1 << 62
+# As services write them.
+HASH = re.compile(r"[0-9a-f]{12,24}\Z")
 
 
 @dataclass(frozen=True)
 class Done:
-    """New messages (`None`: send what came) and what to count."""
+    """New messages (`None`: send what came) and what to count.
+
+    Attributes:
+        origins: the hashes in the new messages, and where what they stand for comes from.
+        is_remote: a service compressed, and keeps the originals.
+    """
 
     messages: list[Any] | None
     outcome: Outcome
+    origins: dict[str, Origin] = field(default_factory=dict)
+    is_remote: bool = False
 
 
 class Once:
@@ -70,6 +81,10 @@ class Engine:
         window: int | None = None,
         tools: Any = None,
         max_tokens: Any = None,
+        retrieval: bool = False,
+        tool_tokens: int = 0,
+        *,
+        is_trial: bool = False,
     ) -> Done:
         """Compresses messages of one call. Runs in the thread it is called in.
 
@@ -79,29 +94,34 @@ class Engine:
             window: the model's known context window in tokens, if known.
             tools: the call's tool definitions; their tokens are taken off the limit.
             max_tokens: what the call reserves for the answer; taken off the limit as well.
+            retrieval: the model can fetch what is left out, so messages carry hashes.
+            tool_tokens: tokens of the tool for that, where it was added to the call; counted as sent.
+            is_trial: nothing will be sent as it is; originals are not kept.
         """
         start = time.perf_counter()
         try:
             if too_small(messages, self.settings.min_tokens):
-                return Done(None, Outcome("skipped", BELOW_MIN))
+                return Done(None, Outcome("skipped", BELOW_MIN, 0, tool_tokens))
             seen = [as_dict(m) for m in messages]
             limit = self._limit(model, window, tools, max_tokens)
-            new, before, after = self._compress(seen, model, limit)
+            made = self._compress(seen, model, limit, retrieval, is_trial)
+            new, before, after = made.messages, made.before, made.after
             seconds = time.perf_counter() - start
             if new is None or after >= before:
                 reason = BELOW_MIN if before < self.settings.min_tokens else NOTHING
-                return Done(None, Outcome("skipped", reason, before, before, seconds))
+                return Done(None, Outcome("skipped", reason, before, before + tool_tokens, seconds))
             out = [m if v is s else v for m, s, v in zip(messages, seen, new, strict=True)]
-            return Done(out, Outcome("compressed", "", before, after, seconds))
+            counted = Outcome("compressed", "", before, after + tool_tokens, seconds)
+            return Done(out, counted, made.origins, made.is_remote)
         except Exception as error:  # noqa: BLE001  # the call must go out whatever happens here
             kind = type(error).__name__
             once.warn(f"engine:{kind}", "compression failed (%s); the call goes out as it came", kind)
             return Done(None, Outcome("failed", kind, seconds=time.perf_counter() - start))
 
-    def _compress(self, messages: list[Any], model: str, limit: int) -> tuple[list[Any] | None, int, int]:
+    def _compress(self, messages: list[Any], model: str, limit: int, retrieval: bool, is_trial: bool) -> _Made:
         if self.cloud is not None:
             try:
-                return self._at_service(self.cloud, messages, model, limit)
+                return self._at_service(self.cloud, messages, model, limit, retrieval)
             except CloudError as error:
                 self.ledger.event("cloud failed: " + error.kind)
                 once.warn(
@@ -112,24 +132,40 @@ class Engine:
                 )
                 if self.settings.on_cloud_error == "original":
                     raise
-        result = compress(messages, model=model, model_limit=limit, config=self.settings.config)
-        return result.messages, result.tokens_before, result.tokens_after
+        config = self.settings.config
+        if retrieval:
+            config = replace(config, retrieval=True, store=False if is_trial else config.store)
+        result = compress(messages, model=model, model_limit=limit, config=config)
+        return _Made(result.messages, result.tokens_before, result.tokens_after, result.origins)
 
-    def _at_service(
-        self, cloud: CloudClient, messages: list[Any], model: str, limit: int
-    ) -> tuple[list[Any] | None, int, int]:
+    def _at_service(self, cloud: CloudClient, messages: list[Any], model: str, limit: int, retrieval: bool) -> _Made:
         before = count_messages(messages, model)
         if before < self.settings.min_tokens:
-            return None, before, before
+            return _Made(None, before, before)
 
-        def check(reply: Any) -> tuple[list[Any], int]:
+        def check(reply: Any) -> tuple[list[Any], int, dict[str, Origin]]:
             new, changed = check_reply(messages, reply)
-            return new, count_gain(changed, model)
+            return new, count_gain(changed, model), hashes_of(reply) if retrieval else {}
 
         request = {"messages": messages, "model": model, "model_limit": limit}
-        new, saved = cloud.compress(request, check)
+        new, saved, origins = cloud.compress(request, check)
         self.ledger.event("cloud ok")
-        return new, before, before - saved
+        return _Made(new, before, before - saved, origins, is_remote=True)
+
+    def retrieve_remote(self, given: Any, origins: Mapping[str, Origin]) -> tuple[str, str | None]:
+        """What the service keeps under the hash that a model's call names, and the hash; `None` if it failed."""
+        try:
+            asked = json.loads(given) if isinstance(given, (str, bytes)) else given
+            hash_, query = str(asked["hash"]).strip().lower(), asked.get("query")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return f'{TOOL_NAME}: the arguments must be a JSON object like {{"hash": "…"}}', None
+        if hash_ not in origins or self.cloud is None:
+            return f"{TOOL_NAME}: nothing is kept under this hash here; copy it from the mark", None
+        try:
+            return self.cloud.retrieve(hash_, query if isinstance(query, str) else None), hash_
+        except CloudError as error:
+            self.ledger.event("cloud failed: " + error.kind)
+            return f"{TOOL_NAME}: the original is not available now", None
 
     def _limit(self, model: str, window: int | None, tools: Any, max_tokens: Any) -> int:
         limit = self.settings.model_limit
@@ -140,6 +176,24 @@ class Engine:
         if isinstance(max_tokens, int) and max_tokens > 0:
             limit -= max_tokens
         return max(limit, min(MIN_LIMIT, self.settings.model_limit))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a compression made, before it is compared with what came."""
+
+    messages: list[Any] | None
+    before: int
+    after: int
+    origins: dict[str, Origin] = field(default_factory=dict)
+    is_remote: bool = False
+
+
+def hashes_of(reply: Any) -> dict[str, Origin]:
+    """The hashes that a service says can be redeemed. What they stand for, it does not say."""
+    listed = reply.get("ccr_hashes")
+    found = [h for h in listed if isinstance(h, str) and HASH.match(h)] if isinstance(listed, list) else []
+    return dict.fromkeys(found, Origin(-1, "", ()))
 
 
 def count_gain(changed: list[tuple[str, str]], model: str) -> int:

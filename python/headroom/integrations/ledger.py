@@ -9,7 +9,10 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from headroom.compression import Origin
 
 Status = Literal["compressed", "skipped", "failed"]
 
@@ -51,6 +54,8 @@ class Ledger:
         self._skipped: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._events: Counter[str] = Counter()
+        self._retrievals: Counter[tuple[str, str]] = Counter()
+        self._retrievals_failed = 0
         self._before = 0
         self._after = 0
         self._seconds = 0.0
@@ -84,6 +89,15 @@ class Ledger:
         with self._lock:
             self._events[name] += 1
 
+    def retrieved(self, origin: Origin | None, is_error: bool) -> None:
+        """Counts an answered retrieval under the tool and each kind that was cut, or one that failed."""
+        with self._lock:
+            if is_error:
+                self._retrievals_failed += 1
+                return
+            for kind in (origin.kinds if origin else ()) or ("",):
+                self._retrievals[origin.tool if origin else "", kind] += 1
+
     def _add(self, outcome: Outcome, sign: int) -> None:
         self._status[outcome.status] += sign
         if outcome.status == "skipped":
@@ -103,9 +117,13 @@ class Ledger:
         """A snapshot.
 
         Keys: `calls`, `compressed`, `skipped` (reason → calls), `failed`, `failures` (reason → calls),
-        `events` (name → count), `tokens_before`, `tokens_after`, `tokens_saved`, `seconds`.
+        `events` (name → count), `tokens_before`, `tokens_after`, `tokens_saved`, `seconds`,
+        `retrievals` (tool → kind → count; the tool is empty for a user's text), `retrievals_failed`.
         """
         with self._lock:
+            retrievals: dict[str, dict[str, int]] = {}
+            for (tool, kind), n in self._retrievals.items():
+                retrievals.setdefault(tool, {})[kind] = n
             return {
                 "calls": sum(self._status.values()),
                 "compressed": self._status["compressed"],
@@ -117,4 +135,6 @@ class Ledger:
                 "tokens_after": self._after,
                 "tokens_saved": self._before - self._after,
                 "seconds": max(0.0, self._seconds),
+                "retrievals": retrievals,
+                "retrievals_failed": self._retrievals_failed,
             }

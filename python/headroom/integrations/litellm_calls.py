@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
@@ -19,6 +19,9 @@ from litellm.integrations.custom_logger import CustomLogger
 from headroom.integrations.engine import once, strings
 from headroom.integrations.ledger import Outcome
 from headroom.integrations.workers import SMALL_BYTES
+
+if TYPE_CHECKING:
+    from headroom.integrations.litellm_retrieval import Issued
 
 OLDEST = "1.75"
 
@@ -38,6 +41,8 @@ class CallState:
         excluded: its outer call is of a type that is not compressed.
         bypass: the client asked to leave it alone.
         is_proxied: it came through the LiteLLM proxy.
+        issued: the model was given the retrieval tool, and these hashes.
+        in_loop: a round that answers it is under way; its messages go out as they are.
     """
 
     own: set[int] = field(default_factory=set)
@@ -46,6 +51,12 @@ class CallState:
     excluded: bool = False
     bypass: bool = False
     is_proxied: bool = False
+    issued: Issued | None = None
+    in_loop: bool = False
+
+    def has_own(self, messages: Any) -> bool:
+        """True if compression put in one of the texts of `messages`."""
+        return bool(self.own) and any(hash(text) in self.own for text in strings(messages))
 
 
 class CallStates:
@@ -100,14 +111,15 @@ def window_of(model: str, provider: str | None = None, info: Mapping[str, Any] |
 
     The table is read directly: `litellm.get_model_info` asks some servers over the network.
     """
-    for row in (info or {}, *_rows(model, provider)):
+    for row in (info or {}, *model_rows(model, provider)):
         size = row.get("max_input_tokens") or row.get("max_tokens")
         if isinstance(size, int) and size > 0:
             return size
     return None
 
 
-def _rows(model: str, provider: str | None) -> Iterable[Mapping[str, Any]]:
+def model_rows(model: str, provider: str | None) -> list[Mapping[str, Any]]:
+    """What LiteLLM's own table says of a model, under each of its names."""
     table: Mapping[str, Mapping[str, Any]] = litellm.model_cost
     names = [model]
     if provider:

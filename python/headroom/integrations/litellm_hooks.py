@@ -8,7 +8,8 @@ Which of LiteLLM's layers does the work for which call:
 - the proxy's `async_pre_call_hook` only notes the request (bypass header); the layers above compress.
 
 A request that passes several of them is compressed once (`litellm_calls`). Compression runs in worker
-threads, never on an event loop. Nothing raises out of a hook.
+threads, never on an event loop. Nothing raises out of a hook. Whether the model can fetch what was left
+out, and how its calls are answered, is in `litellm_retrieval`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import litellm
-from litellm.integrations.custom_logger import CustomLogger
 
 from headroom.compression import CompressConfig
 from headroom.integrations import litellm_proxy, litellm_seam, workers
-from headroom.integrations.engine import Engine, once, strings
+from headroom.integrations.engine import Engine, once
 from headroom.integrations.ledger import Outcome
 from headroom.integrations.litellm_calls import (
     STATES,
@@ -33,21 +33,25 @@ from headroom.integrations.litellm_calls import (
     say_what_is_missing,
     window_of,
 )
+from headroom.integrations.litellm_retrieval import RetrievingLogger
 from headroom.integrations.litellm_seam import SeamCall
+from headroom.integrations.litellm_turns import is_redeemed_by_the_caller
 from headroom.integrations.settings import (
     DEFAULT_CLOUD_TIMEOUT_S,
     DEFAULT_MIN_TOKENS,
     DEFAULT_MODEL_LIMIT,
+    Ccr,
     OnCloudError,
     Settings,
 )
+from headroom.stores import Store
 
 SEAM_TYPES = frozenset({"completion", "acompletion"})
 # Completions that a bridge makes on behalf of these calls meet the seam under the outer call's type.
 TEXT_TYPES = frozenset({"text_completion", "atext_completion"})
 
 
-class HeadroomCallback(CustomLogger):
+class HeadroomCallback(RetrievingLogger):
     """Add one to `litellm.callbacks` and every chat call is compressed before it is sent.
 
         litellm.callbacks = [HeadroomCallback()]
@@ -62,6 +66,12 @@ class HeadroomCallback(CustomLogger):
             responses and Anthropic messages, synchronous or not.
         on_cloud_error: "local" (compress here) or "original" (send what came) when the service fails.
         cloud_timeout_s: longest time one request to the service may take.
+        ccr: whether the model gets the tool `headroom_retrieve`, whose calls are answered inside the call.
+            "auto": in asynchronous calls that do not stream, where they have tools of their own or the first
+            turn's saving pays for it. True: in every asynchronous call; streams are buffered for it.
+            False: never. LiteLLM 1.92 and newer; elsewhere, and in synchronous calls, there is no tool.
+        store: where what was left out is kept for it: a store or its URL (`memory://`, `sqlite:///path`,
+            `redis://host`). Default: HEADROOM_STORE, else this process's memory.
 
     Raises:
         ValueError: a setting with a value that is not allowed.
@@ -79,9 +89,13 @@ class HeadroomCallback(CustomLogger):
         call_types: Iterable[str] | None = None,
         on_cloud_error: OnCloudError = "local",
         cloud_timeout_s: float = DEFAULT_CLOUD_TIMEOUT_S,
+        ccr: Ccr = "auto",
+        store: Store | str | None = None,
         **config_fields: Any,
     ) -> None:
         super().__init__()
+        if store is not None:
+            config_fields["store"] = store
         self.settings = Settings.make(
             min_tokens,
             model_limit,
@@ -92,6 +106,7 @@ class HeadroomCallback(CustomLogger):
             call_types,
             on_cloud_error,
             cloud_timeout_s,
+            ccr,
         )
         self._engine = Engine(self.settings)
         self._was_global = False
@@ -122,7 +137,7 @@ class HeadroomCallback(CustomLogger):
         return self._engine.ledger.tokens_saved
 
     def stats(self) -> dict[str, Any]:
-        """Counts so far: `calls`, `compressed`, `skipped` by reason, `failed`, tokens and seconds."""
+        """Counts so far: `calls`, `compressed`, `skipped` by reason, `failed`, tokens, seconds and `retrievals`."""
         return self._engine.ledger.stats()
 
     # The work: one function for all layers.
@@ -131,13 +146,13 @@ class HeadroomCallback(CustomLogger):
         """The messages to send: new ones, or those given. Runs in a worker thread; never raises."""
         try:
             state = STATES.get(key)
-            if state.excluded:
+            if state.excluded or state.in_loop:
                 return messages
             if state.bypass:
                 self._count(key, state, Outcome("skipped", "bypass"))
                 return messages
             mark = fingerprint(messages)
-            if state.kept == mark or any(hash(s) in state.own for s in strings(messages) if state.own):
+            if state.kept == mark or state.has_own(messages):
                 # Another layer has seen this call, or a retry goes out with what we made of it.
                 if state.outcome is not None:
                     self._engine.ledger.put(key, state.outcome)
@@ -152,7 +167,13 @@ class HeadroomCallback(CustomLogger):
                 provider if isinstance(provider, str) else None,
                 info if isinstance(info, Mapping) else None,
             )
-            done = self._engine.compress(rows, model, window, tools, max_tokens)
+            issued = state.issued if state.issued is not None and state.issued.by is self else None
+            can_fetch = issued is not None or is_redeemed_by_the_caller(tools)
+            tool_tokens = issued.tool_tokens if issued is not None else 0
+            done = self._engine.compress(rows, model, window, tools, max_tokens, can_fetch, tool_tokens)
+            if issued is not None:
+                issued.origins, issued.is_remote = done.origins, done.is_remote
+                issued.compressed_with = (model, window, tools, max_tokens)
             self._count(key, state, done.outcome)
             if done.messages is None:
                 state.kept = mark
@@ -209,21 +230,26 @@ class HeadroomCallback(CustomLogger):
         name = str(getattr(call_type, "value", call_type))
         key = call_key(kwargs.get("litellm_logging_obj")) if kwargs.get("litellm_logging_obj") else None
         key = key or kwargs.get("litellm_call_id")
-        if not isinstance(key, str) or (name in SEAM_TYPES and self._has_seam):
+        if not isinstance(key, str):
             return None
         if name not in self.settings.call_types:
-            STATES.get(key).excluded = True
+            if not (name in SEAM_TYPES and self._has_seam):
+                STATES.get(key).excluded = True
             return None
+        with_tool = await self._give_tool(key, name, kwargs)
+        if (name in SEAM_TYPES and self._has_seam) or STATES.get(key).in_loop:
+            return with_tool
+        kwargs = with_tool or kwargs
         field = "input" if name.endswith("responses") else "messages"
         given = kwargs.get(field)
         if not given:
-            return None
+            return with_tool
         tools = kwargs.get("tools")
         room = kwargs.get("max_output_tokens") or kwargs.get("max_completion_tokens") or kwargs.get("max_tokens")
         model, provider = str(kwargs.get("model") or ""), kwargs.get("custom_llm_provider")
         args = (key, given, model, provider, kwargs.get("model_info"), tools, room)
         new = await workers.run(rough_size(given), self._work, *args)
-        return None if new is given else {**kwargs, field: new}
+        return with_tool if new is given else {**kwargs, field: new}
 
     # Layer: just before the body is serialised (synchronous responses).
 

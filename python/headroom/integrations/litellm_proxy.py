@@ -98,6 +98,9 @@ def note_savings(state: CallState | None, details: Mapping[str, Any]) -> None:
     """Puts the savings where LiteLLM's spend log looks: `compression_savings` of the request's metadata."""
     if state is None or not state.is_proxied or state.outcome is None or state.outcome.status != "compressed":
         return
+    if state.outcome.tokens_saved <= 0:
+        # The tool's definition took what was saved; LiteLLM's columns know no losses.
+        return
     params = details.get("litellm_params")
     if not isinstance(params, Mapping):
         return

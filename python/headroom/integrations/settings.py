@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 from headroom.compression import CompressConfig, Level, make_config
 
 OnCloudError = Literal["local", "original"]
+Ccr = Literal["auto"] | bool
 
 DEFAULT_MIN_TOKENS = 500
 DEFAULT_MODEL_LIMIT = 200_000
@@ -42,7 +43,8 @@ class Settings:
         on_cloud_error: what to do when the service fails: compress here, or send the original.
         cloud_timeout_s: longest time one request to the service may take.
         call_types: which of LiteLLM's calls are compressed.
-        config: level, target_ratio and query of the compression.
+        ccr: whether the model gets a tool to fetch what was left out (LiteLLM's asynchronous calls).
+        config: level, target_ratio and query of the compression, the store and owner of what was left out.
     """
 
     min_tokens: int = DEFAULT_MIN_TOKENS
@@ -52,6 +54,7 @@ class Settings:
     on_cloud_error: OnCloudError = "local"
     cloud_timeout_s: float = DEFAULT_CLOUD_TIMEOUT_S
     call_types: frozenset[str] = frozenset(CALL_TYPES)
+    ccr: Ccr = "auto"
     config: CompressConfig = field(default_factory=CompressConfig)
 
     def __post_init__(self) -> None:
@@ -64,7 +67,9 @@ class Settings:
         if not self.cloud_timeout_s > 0:
             raise ValueError(f"cloud_timeout_s must be above 0, not {self.cloud_timeout_s!r}")
         if self.config.retrieval:
-            raise ValueError("retrieval needs a store for what is left out; the integrations have none")
+            raise ValueError("retrieval is not for integrations to be told; the LiteLLM callback has ccr for it")
+        if self.ccr not in ("auto", True, False):
+            raise ValueError(f'ccr must be "auto", True or False, not {self.ccr!r}')
         if unknown := sorted(self.call_types - set(CALL_TYPES)):
             raise ValueError(f"unknown call type {', '.join(map(repr, unknown))}; allowed: {', '.join(CALL_TYPES)}")
 
@@ -80,6 +85,7 @@ class Settings:
         call_types: Iterable[str] | None = None,
         on_cloud_error: OnCloudError = "local",
         cloud_timeout_s: float = DEFAULT_CLOUD_TIMEOUT_S,
+        ccr: Ccr = "auto",
     ) -> Settings:
         """Settings from the arguments of an integration; key and URL may come from the environment."""
         made = make_config(config, dict(config_fields))
@@ -95,6 +101,7 @@ class Settings:
             on_cloud_error=on_cloud_error,
             cloud_timeout_s=cloud_timeout_s,
             call_types=frozenset(CALL_TYPES if call_types is None else call_types),
+            ccr=ccr,
             # One thread a request: a server has other requests to serve.
             config=replace(made, min_tokens=min_tokens, max_threads=made.max_threads or 1),
         )
@@ -109,7 +116,8 @@ def arguments_from(environ: Mapping[str, str], yaml: Mapping[str, Any]) -> dict[
     given: dict[str, Any] = {}
     for name, read in _READERS.items():
         variable = "HEADROOM_" + name.upper()
-        if value := environ.get(variable):
+        # The process's own store reads its variable itself: one store for the callback and `headroom.retrieve`.
+        if name != "store" and (value := environ.get(variable)):
             given[name] = _read(read, value, variable)
     if unknown := sorted(set(yaml) - set(_READERS)):
         raise ValueError(
@@ -142,6 +150,17 @@ def _on_error(value: Any) -> OnCloudError:
     return cast(OnCloudError, str(value))
 
 
+def _ccr(value: Any) -> Ccr:
+    text = str(value).strip().lower()
+    if text == "auto":
+        return "auto"
+    if text in ("true", "1", "yes", "on"):
+        return True
+    if text in ("false", "0", "no", "off"):
+        return False
+    raise ValueError(text)
+
+
 _READERS: dict[str, Any] = {
     "min_tokens": int,
     "model_limit": int,
@@ -152,4 +171,6 @@ _READERS: dict[str, Any] = {
     "api_url": str,
     "on_cloud_error": _on_error,
     "cloud_timeout_s": float,
+    "ccr": _ccr,
+    "store": str,
 }

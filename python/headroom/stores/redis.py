@@ -18,6 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from headroom.errors import InvalidOptionError, RetrievalError, StoreError
@@ -42,6 +43,9 @@ PAUSE_S = 5.0
 """How long puts fail at once after a timeout."""
 REMEMBERED_AGES = 2
 """The name of an entry is remembered for this many of its ages, so that "expired" can be told from "unknown"."""
+
+MAX_AT_ONCE = 32
+"""Round trips of one event loop at once: each takes a connection, and a cluster's client has 100 per node."""
 
 Commands = Callable[[Any], None]
 """Queues commands on a pipeline, blocking or asyncio."""
@@ -79,7 +83,7 @@ class RedisStore:
         self._lock = threading.Lock()
         self._client: Any = None
         # A connection belongs to the event loop it was made on.
-        self._async_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
+        self._on_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _OnLoop] = weakref.WeakKeyDictionary()
         self._paused_until = 0.0
         renew_after_fork(self)
 
@@ -130,9 +134,9 @@ class RedisStore:
         self._threads.stop()
 
     async def aclose(self) -> None:
-        client = self._async_clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+        here = self._on_loops.pop(asyncio.get_running_loop(), None)
+        if here is not None:
+            await here.client.aclose()
         self.close()
 
     def renew_locks(self) -> None:
@@ -152,7 +156,7 @@ class RedisStore:
 
     @staticmethod
     def _packed(new: Mapping[str, str], originals: Mapping[str, str]) -> dict[str, bytes]:
-        return {key: pack(originals[hash_], "zstd") for key, hash_ in new.items()}
+        return {key: pack(originals[hash_], _name(key), "zstd") for key, hash_ in new.items()}
 
     @staticmethod
     def _missing(keys: Mapping[str, str], renewed: list[Any]) -> dict[str, str]:
@@ -163,9 +167,9 @@ class RedisStore:
             self._tally.add(expired=int(bool(was_here)), unknown=int(not was_here))
             raise expired(hash) if was_here else unknown(hash)
         try:
-            text = unpack(data)
+            text = unpack(data, _name(key))
         except Damaged as error:
-            with contextlib.suppress(*self._errors()):
+            with contextlib.suppress(redis.exceptions.RedisError, OSError):
                 # Gone, so that the next put writes it anew.
                 self._run(lambda pipe: pipe.delete(key))
             raise StoreError(f"the original of hash {hash} is damaged: {error}; run the tool again") from None
@@ -205,52 +209,49 @@ class RedisStore:
     # --- connections ------------------------------------------------------------------------------
 
     def _run(self, commands: Commands) -> list[Any]:
+        client = self._connected()
         try:
-            return self._run_once(commands)
+            return self._run_on(client, commands)
         except redis.exceptions.MovedError:
-            self._is_cluster()
-            return self._run_once(commands)
+            with self._lock:
+                self.cluster = True
+                if self._client is client:
+                    self._client = None
+            return self._run_on(self._connected(), commands)
 
-    def _run_once(self, commands: Commands) -> list[Any]:
+    def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
                 self._client = redis_clients.blocking(self._url, self.cluster, self.timeout_s)
-            client = self._client
+            return self._client
+
+    @staticmethod
+    def _run_on(client: Any, commands: Commands) -> list[Any]:
         with client.pipeline(transaction=False) as pipe:
             commands(pipe)
             done: list[Any] = pipe.execute()
             return done
 
     async def _arun(self, commands: Commands) -> list[Any]:
+        here = self._here()
         try:
-            return await self._arun_once(commands)
+            return await here.run(commands)
         except redis.exceptions.MovedError:
-            self._is_cluster()
-            return await self._arun_once(commands)
+            self.cluster = True
+            loop = asyncio.get_running_loop()
+            if self._on_loops.get(loop) is here:
+                del self._on_loops[loop]
+            return await self._here().run(commands)
 
-    async def _arun_once(self, commands: Commands) -> list[Any]:
+    def _here(self) -> _OnLoop:
         loop = asyncio.get_running_loop()
-        client = self._async_clients.get(loop)
-        if client is None:
+        here = self._on_loops.get(loop)
+        if here is None:
             client = redis_clients.asynchronous(self._url, self.cluster, self.timeout_s)
-            self._async_clients[loop] = client
-        async with client.pipeline(transaction=False) as pipe:
-            commands(pipe)
-            done: list[Any] = await pipe.execute()
-            return done
-
-    def _is_cluster(self) -> None:
-        """The server said that a key lives on another node."""
-        self.cluster = True
-        with self._lock:
-            self._client = None
-        self._async_clients.clear()
+            here = self._on_loops[loop] = _OnLoop(client, asyncio.Semaphore(MAX_AT_ONCE))
+        return here
 
     # --- failures ---------------------------------------------------------------------------------
-
-    @staticmethod
-    def _errors() -> tuple[type[Exception], ...]:
-        return (redis.exceptions.RedisError, redis.exceptions.RedisClusterException, OSError, TimeoutError)
 
     def _check_pause(self) -> None:
         if time.monotonic() < self._paused_until:
@@ -269,18 +270,34 @@ class RedisStore:
         except UnicodeEncodeError:
             self._tally.add(errors=1)
             raise StoreError("an original holds lone surrogates and cannot be kept; send valid Unicode") from None
-        except self._errors() as error:
+        except Exception as error:  # noqa: BLE001 - clients raise more than their own errors while a server dies
             self._tally.add(errors=1)
             if isinstance(error, (redis.exceptions.TimeoutError, TimeoutError, asyncio.TimeoutError)):
                 self._paused_until = time.monotonic() + PAUSE_S
-            # What the server says may quote a key or the URL, so only its class is told.
-            reason = type(error).__name__
-            if isinstance(error, redis.exceptions.ResponseError):
-                reason = str(error).split(" ", 1)[0] or reason
-            self._fail(what, reason)
+            # What the client says may quote the command and its value, so only the error's class is told.
+            self._fail(what, type(error).__name__)
 
     def _fail(self, what: str, reason: str) -> NoReturn:
         raise StoreError(
             f"the Redis store at {self.where} cannot be {what} ({reason}); check that the server is up, reachable "
             "and has room"
         ) from None
+
+
+def _name(key: str) -> bytes:
+    """The name of an entry, without the prefix, so that keys can be renamed as a whole."""
+    return bytes.fromhex(key[-33:-1])
+
+
+@dataclass(frozen=True)
+class _OnLoop:
+    """The client of one event loop."""
+
+    client: Any
+    turns: asyncio.Semaphore
+
+    async def run(self, commands: Commands) -> list[Any]:
+        async with self.turns, self.client.pipeline(transaction=False) as pipe:
+            commands(pipe)
+            done: list[Any] = await pipe.execute()
+            return done

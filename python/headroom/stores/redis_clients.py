@@ -21,8 +21,6 @@ RETRIES = 1
 """A connection that idled may be dead without a sign; the second one is new."""
 CONNECT_SHARE = 0.5
 """Of the timeout, for making a connection."""
-CLUSTER_ATTEMPTS = 2
-"""After a node went away: once with what is known of the cluster, once with what it says now."""
 
 
 def blocking(url: str, cluster: bool, timeout_s: float) -> Any:
@@ -30,7 +28,7 @@ def blocking(url: str, cluster: bool, timeout_s: float) -> Any:
     retry = redis.retry.Retry(redis.backoff.NoBackoff(), RETRIES, (redis.exceptions.ConnectionError,))
     options = {**_timeouts(timeout_s), "retry": retry}
     if cluster:
-        return redis.cluster.RedisCluster.from_url(url, **options, cluster_error_retry_attempts=CLUSTER_ATTEMPTS)
+        return redis.cluster.RedisCluster.from_url(url, **options)
     return redis.Redis.from_url(url, **options)
 
 
@@ -39,9 +37,7 @@ def asynchronous(url: str, cluster: bool, timeout_s: float) -> Any:
     retry = redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), RETRIES, (redis.exceptions.ConnectionError,))
     options = {**_timeouts(timeout_s), "retry": retry}
     if cluster:
-        return redis.asyncio.cluster.RedisCluster.from_url(
-            url, **options, cluster_error_retry_attempts=CLUSTER_ATTEMPTS
-        )
+        return redis.asyncio.cluster.RedisCluster.from_url(url, **options)
     return redis.asyncio.Redis.from_url(url, **options)
 
 

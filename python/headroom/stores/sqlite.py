@@ -91,7 +91,8 @@ class SqliteStore(BlockingStore):
 
     def put(self, owner: str, originals: Mapping[str, str]) -> None:
         with self._failing("written"):
-            entries = {bytes.fromhex(entry_key(owner, h)): pack(text) for h, text in originals.items()}
+            named = {bytes.fromhex(entry_key(owner, hash_)): text for hash_, text in originals.items()}
+            entries = {key: pack(text, key) for key, text in named.items()}
             too_large = [k for k, data in entries.items() if len(data) + ROW_OVERHEAD_BYTES > self._room()]
             for key in too_large:
                 del entries[key]
@@ -107,11 +108,11 @@ class SqliteStore(BlockingStore):
         key = bytes.fromhex(entry_key(owner, hash))
         now = time.time()
         with self._failing("read"), self._pool.connection() as db:
-            row = db.execute("SELECT data, put_at, used_at FROM entries WHERE key = ?", (key,)).fetchone()
+            row = db.execute("SELECT CAST(data AS BLOB), put_at, used_at FROM entries WHERE key = ?", (key,)).fetchone()
             was_here = db.execute("SELECT 1 FROM dropped WHERE key = ?", (key,)).fetchone() is not None
             if row is not None and row[1] + self.ttl_s > now:
                 try:
-                    text = unpack(row[0])
+                    text = unpack(row[0], key)
                 except Damaged as error:
                     # Gone, so that the next put writes it anew.
                     with self._pool.writing(db):
@@ -148,31 +149,36 @@ class SqliteStore(BlockingStore):
     def _write(self, entries: dict[bytes, bytes]) -> None:
         now = time.time()
         with self._pool.connection() as db:
-            fresh = 0
-            for key in list(entries):
+            there = {}
+            for key in entries:
                 found = db.execute("SELECT put_at FROM entries WHERE key = ?", (key,)).fetchone()
-                if found is not None and found[0] > now - self.ttl_s * RENEW_SHARE:
-                    fresh += 1
-                    del entries[key]
-            self._tally.add(renewed=fresh)
-            if not entries:
+                if found is not None and found[0] > now - self.ttl_s:
+                    there[key] = found[0]
+            if len(there) == len(entries) and min(there.values()) > now - self.ttl_s * RENEW_SHARE:
+                # What is there and young enough is not written again: most puts end here.
+                self._tally.add(renewed=len(there))
                 return
+            new = 0
             with self._pool.writing(db):
-                dropped = self._sweep(db, now)
-                need = sum(len(data) + ROW_OVERHEAD_BYTES for data in entries.values())
+                dropped = swept = self._sweep(db, now)
+                need = sum(len(data) + ROW_OVERHEAD_BYTES for key, data in entries.items() if key not in there)
                 dropped += self._make_room(db, min(need, self._room()), entries)
                 for key, data in entries.items():
-                    db.execute(
-                        "INSERT INTO entries VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
-                        "data = excluded.data, put_at = excluded.put_at, used_at = excluded.used_at",
-                        (key, data, now, now),
-                    )
-                    db.execute("DELETE FROM dropped WHERE key = ?", (key,))
+                    renewed = db.execute("UPDATE entries SET put_at = ?, used_at = ? WHERE key = ?", (now, now, key))
+                    if key not in there or renewed.rowcount == 0:
+                        db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", (key, data, now, now))
+                        db.execute("DELETE FROM dropped WHERE key = ?", (key,))
+                        new += 1
                 dropped += self._make_room(db, 0, {})
-            self._tally.add(puts=len(entries), dropped=dropped)
+            self._tally.add(puts=new, renewed=len(entries) - new, dropped=dropped)
+            if swept:
+                # What is dropped for room leaves pages that the next put fills; only this shrinks the file. As a
+                # script, because `execute` stops after the first page.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    db.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
 
     def _sweep(self, db: sqlite3.Connection, now: float) -> int:
-        """Drops what is too old, now and then, and gives its pages back to the file system."""
+        """Drops what is too old, now and then."""
         if now < self._next_sweep:
             return 0
         self._next_sweep = now + min(SWEEP_EVERY_S, self.ttl_s)
@@ -182,8 +188,6 @@ class SqliteStore(BlockingStore):
             "DELETE FROM dropped WHERE n <= (SELECT max(n) FROM dropped) - ?",
             (MAX_REMEMBERED,),
         )
-        # What is dropped for room leaves pages that the next put fills; only this shrinks the file.
-        db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         return len(keys)
 
     def _make_room(self, db: sqlite3.Connection, need: int, sparing: Mapping[bytes, bytes]) -> int:
@@ -227,9 +231,17 @@ class SqliteStore(BlockingStore):
         except (sqlite3.Error, OSError) as error:
             self._tally.add(errors=1)
             raise StoreError(
-                f"the store {self.path} cannot be {what} ({type(error).__name__}: {error}); check that the file is "
-                "a headroom store, that its folder is writable and that the disk has room"
-            ) from error
+                f"the store {self.path} cannot be {what} ({_reason(error)}); check that the file is a headroom store, "
+                "that its folder is writable and that the disk has room"
+            ) from None
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    """What went wrong, without what SQLite says about it: its words may quote data."""
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error.strerror}"
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    return f"{name}: another process has been writing for too long" if "locked" in str(error) else name
 
 
 class _Pool:

@@ -19,6 +19,7 @@ pub(super) mod gate;
 mod links;
 mod nested;
 mod read;
+mod records;
 mod roles;
 mod table;
 mod tape;
@@ -31,6 +32,7 @@ use crate::mark::{self, Omission, Rendered};
 pub use extents::extents;
 use gate::Gate;
 use links::Named;
+pub use records::{Record, records};
 use tape::Tape;
 use write::{Writer, Written};
 

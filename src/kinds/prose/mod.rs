@@ -13,6 +13,8 @@ pub mod split;
 #[cfg(test)]
 mod tests;
 
+pub use plan::pieces;
+
 use super::{Context, Kind, Source};
 use crate::blocks::lines;
 use crate::mark::{self, Rendered};
