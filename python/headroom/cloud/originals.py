@@ -13,8 +13,8 @@ from headroom.cloud import logs, metrics
 from headroom.cloud.auth import Identity
 from headroom.cloud.errors import ServiceError, unavailable
 from headroom.cloud.settings import ServiceSettings
-from headroom.compression import compress
 from headroom.errors import RetrievalError, StoreError
+from headroom.retrieval import Wanted
 from headroom.stores import Store, open_store
 
 HASH = re.compile(r"[0-9a-f]{12,24}")
@@ -81,8 +81,7 @@ class Originals:
         await self._store.aclose()
 
 
-def matching(text: str, query: str) -> tuple[str, bool]:
+def matching(hash: str, text: str, query: str) -> tuple[str, bool]:
     """What of an original answers a query, by the core's own scoring, and whether that is all of it."""
-    result = compress([{"role": "tool", "content": text}], query=query[:MAX_QUERY_CHARS], max_threads=1)
-    found = result.messages[0]["content"]
-    return found, not result.omitted
+    found = Wanted.check(hash, query[:MAX_QUERY_CHARS], None).part(text).text
+    return found, found == text

@@ -122,6 +122,8 @@ def compress(
             max_threads=1,
             retrieval=config.mode == "ccr",
             retrieval_key=hash_key,
+            # The originals come back with the result; the service keeps them under their owner.
+            store=False,
         )
     except HeadroomError as error:
         # The core's errors name a reason and a byte, never content.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
 import getpass
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from headroom.commands import CommandError
-from headroom.commands.serve import MISSING, load_settings
+from headroom.commands.service import add_database, open_database
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -52,12 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_database(one)
 
 
-def add_database(parser: argparse.ArgumentParser) -> None:
-    """Which database."""
-    parser.add_argument("--database", default=None, help="as for `headroom serve` (or HEADROOM_CLOUD_DATABASE)")
-    parser.add_argument("--data-dir", default=None, help="as for `headroom serve`")
-
-
 def run(arguments: argparse.Namespace) -> int:
     """`headroom keys`."""
     with open_database(arguments) as engine:
@@ -71,33 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
         except keys.KeyProblem as problem:
             raise CommandError(str(problem)) from problem
     return 0
-
-
-@contextlib.contextmanager
-def open_database(arguments: argparse.Namespace) -> Iterator[Engine]:
-    """The database, at the right revision.
-
-    Raises:
-        CommandError: it cannot be used, or the extra is not installed.
-    """
-    settings = load_settings(arguments)
-    try:
-        import sqlalchemy as sa
-
-        from headroom.cloud.database import make_engine, migrate
-    except ImportError as error:
-        raise CommandError(MISSING) from error
-    try:
-        engine = make_engine(settings.database_url)
-        try:
-            migrate(engine)
-            yield engine
-        finally:
-            engine.dispose()
-    except (sa.exc.SQLAlchemyError, OSError) as error:
-        raise CommandError(
-            f"the database cannot be used ({type(error).__name__}); check that it runs, and --database"
-        ) from error
 
 
 def _actor() -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from headroom.commands import CommandError
-from headroom.commands.keys import add_database
-from headroom.commands.serve import MISSING, load_settings
+from headroom.commands.service import MISSING, add_database, load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from headroom.commands import CommandError
-from headroom.commands.keys import add_database, open_database
+from headroom.commands.service import add_database, open_database
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,16 +21,17 @@ async def retrieve(request: Request, service: Service) -> Response:
     who = await service.auth.identify(request, "compress")
     try:
         await service.limiter.check(who)
-        text = await service.originals.get(who, request.path_params["hash"])
+        hash_ = request.path_params["hash"]
+        text = await service.originals.get(who, hash_)
         query = request.query_params.get("query", "")
         complete = True
         if query.strip():
             lane = service.lanes.of(len(text))
-            text, complete = await lane.run(service.settings.request_timeout_s, matching, text, query)
+            text, complete = await lane.run(service.settings.request_timeout_s, matching, hash_, text, query)
     except ServiceError as error:
         about["code"] = error.code
         service.record(who, "retrieve", error.code, started)
         raise
     service.record(who, "retrieve", "ok", started)
-    body = {"hash": request.path_params["hash"], "original_content": text, "complete": complete}
+    body = {"hash": hash_, "original_content": text, "complete": complete}
     return Response(msgspec.json.encode(body), media_type="application/json")
