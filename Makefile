@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml pyproject.toml $(wildcard build.rs)
 
-.PHONY: help demo test test-rust test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality examples build wheel clean
+.PHONY: audit bench-service test-faults help demo test test-rust test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality examples build wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -48,6 +48,17 @@ servers:
 
 test-matrix: build ## the LiteLLM wire tests on the oldest, a middle and the newest version
 	$(BIN)/python tests/integrations/matrix.py
+
+audit: build ## asks the advisory databases about all dependencies (needs to reach them)
+	$(BIN)/python -m pip install --quiet pip-audit && $(BIN)/pip-audit --local
+	cargo audit --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-audit
+	cargo audit
+
+bench-service: build ## load on the service beside headroom-ai's own proxy (5 min; installs it into .cache)
+	$(BIN)/python benches/cloud_load.py
+
+test-faults: build servers ## the long versions of the service's fault tests (10 min)
+	LONG_TESTS=1 $(BIN)/python -m pytest -s tests/service/test_service_faults.py
 
 lint: build ## formats, clippy, ruff, mypy, and the stub against the module
 	cargo fmt --check

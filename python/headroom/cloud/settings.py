@@ -145,3 +145,18 @@ def _scheme(value: SecretStr | None, name: str, allowed: tuple[str, ...]) -> Sec
         # The scheme may be shown; the rest may hold a password.
         raise ValueError(f"{name} must be a URL that starts with {' or '.join(f'{a}://' for a in allowed)}")
     return value
+
+
+def table() -> str:
+    """The table of settings in docs/service.md; `python -m headroom.cloud.settings` prints it."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, field in ServiceSettings.model_fields.items():
+        # Of the two that are computed, one depends on the user's home.
+        default = "`~/.local/state/headroom`" if field.default_factory else f"`{field.default}`"
+        shown = "–" if field.default in (None, "") else default
+        lines.append(f"| `{name}` | {shown} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")
