@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml pyproject.toml $(wildcard build.rs)
 
-.PHONY: help demo test test-rust test-python test-matrix hammer redis-server lint format bench bench-quick bench-stages quality examples build wheel clean
+.PHONY: audit bench-service test-faults help demo test test-rust test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality examples build wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,29 +25,40 @@ test: lint test-rust test-python ## all linters and all tests
 test-rust: ## tests of the core (needs no Python)
 	cargo test --quiet
 
-test-python: build redis-server ## tests of the package, against the built wheel
+test-python: build servers ## tests of the package, against the built wheel
 	$(BIN)/python -m pytest
 
-hammer: build redis-server ## two processes on one store for a minute each, with kills in between
+hammer: build servers ## two processes on one store for a minute each, with kills in between
 	HEADROOM_HAMMER_S=60 $(BIN)/python -m pytest -s tests/stores/test_hammer.py
 
-# The tests of the stores start servers of their own. Debian's package is installed where that needs no question.
-redis-server:
-	@command -v redis-server >/dev/null && exit 0; \
+# The tests start servers of their own. Debian's packages are installed where that needs no question. Of a cluster that
+# the package starts by itself nothing is used.
+servers:
+	@have() { command -v redis-server >/dev/null && { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1; }; \
+	have && exit 0; \
 	as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
 	if command -v apt-get >/dev/null; then \
 	    export DEBIAN_FRONTEND=noninteractive; \
-	    $$as_root apt-get install -y -qq --no-install-recommends redis-server >/dev/null 2>&1 \
-	    || { $$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends redis-server; } \
-	    || true; \
+	    install="$$as_root apt-get install -y -qq --no-install-recommends redis-server postgresql"; \
+	    $$install >/dev/null 2>&1 || { $$as_root apt-get update -qq && $$install; } || true; \
 	fi; \
-	command -v redis-server >/dev/null || { \
-	    echo "The tests of the stores need redis-server (Debian: apt install redis-server; macOS: brew install redis)." >&2; \
+	have || { \
+	    echo "The tests need redis-server and PostgreSQL (Debian: apt install redis-server postgresql)." >&2; \
 	    exit 1; }
-
 
 test-matrix: build ## the LiteLLM wire tests on the oldest, a middle and the newest version
 	$(BIN)/python tests/integrations/matrix.py
+
+audit: build ## asks the advisory databases about all dependencies (needs to reach them)
+	$(BIN)/python -m pip install --quiet pip-audit && $(BIN)/pip-audit --local
+	cargo audit --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-audit
+	cargo audit
+
+bench-service: build ## load on the service beside headroom-ai's own proxy (5 min; installs it into .cache)
+	$(BIN)/python benches/cloud_load.py
+
+test-faults: build servers ## the long versions of the service's fault tests (10 min)
+	LONG_TESTS=1 $(BIN)/python -m pytest -s tests/service/test_service_faults.py
 
 lint: build ## formats, clippy, ruff, mypy, and the stub against the module
 	cargo fmt --check

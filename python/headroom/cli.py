@@ -35,6 +35,10 @@ COMMANDS = (
     Command("compress", "headroom.commands.compress", "compress a file or standard input"),
     Command("explain", "headroom.commands.explain", "show what would be kept and left out, and why"),
     Command("mcp", "headroom.commands.mcp", "serve compression and retrieval to an MCP client"),
+    Command("serve", "headroom.commands.serve", "run the service that proxies share"),
+    Command("keys", "headroom.commands.keys", "make, list, rotate and revoke keys of the service"),
+    Command("usage", "headroom.commands.usage", "export usage events of the service"),
+    Command("migrate", "headroom.commands.migrate", "bring the service's database to a revision"),
 )
 
 

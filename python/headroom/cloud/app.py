@@ -1,0 +1,65 @@
+"""The ASGI application. `create()` is what uvicorn's workers call; `make_app()` is for embedding and tests."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from headroom.cloud.edge import Edge
+from headroom.cloud.guard import GuardedProtocol
+from headroom.cloud.routes import compress, figures, health, retrieve
+from headroom.cloud.service import Service
+from headroom.cloud.settings import ServiceSettings
+
+Endpoint = Callable[[Request, Service], Awaitable[Response]]
+
+ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+    ("POST", "/v1/compress", compress.compress),
+    ("POST", "/v1/saas/compress", compress.compress),
+    ("GET", "/v1/retrieve/{hash}", retrieve.retrieve),
+    ("GET", "/v1/stats", figures.get_stats),
+    ("GET", "/v1/usage.csv", figures.get_usage),
+    ("GET", "/v1/audit", figures.get_audit),
+    ("GET", "/healthz", health.healthz),
+    ("GET", "/readyz", health.readyz),
+    ("GET", "/metrics", health.get_metrics),
+    ("GET", "/openapi.json", health.get_openapi),
+    ("GET", "/", health.root),
+)
+
+
+def make_app(settings: ServiceSettings) -> Edge:
+    """The application with these settings."""
+    service = Service(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    def bind(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        async def bound(request: Request) -> Response:
+            return await endpoint(request, service)
+
+        return bound
+
+    routes = [Route(path, bind(endpoint), methods=[method]) for method, path, endpoint in ROUTES]
+    router = Router(routes, redirect_slashes=False, lifespan=lifespan)
+
+    def loopback_only() -> bool:
+        return settings.loopback and not settings.allow_no_keys and service.auth.open
+
+    return Edge(router, loopback_only, settings.access_log)
+
+
+def create() -> Edge:
+    """The application with the settings of the environment, and the limits of this process's connections."""
+    settings = ServiceSettings()
+    GuardedProtocol.header_timeout_s = settings.header_timeout_s
+    GuardedProtocol.write_timeout_s = settings.write_timeout_s
+    GuardedProtocol.max_connections = settings.max_connections
+    return make_app(settings)

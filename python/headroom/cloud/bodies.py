@@ -1,0 +1,84 @@
+"""Reads request bodies within bounds: size, time, and bytes held by the worker at once.
+
+Memory is accounted as it arrives, so a thousand slow clients hold what they have sent and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.requests import ClientDisconnect, Request
+
+from headroom.cloud.errors import ServiceError, busy
+
+
+class Bodies:
+    """Accounts for the bodies of one worker."""
+
+    def __init__(self, max_inflight_bytes: int, timeout_s: float) -> None:
+        self._max_inflight = max_inflight_bytes
+        self._timeout_s = timeout_s
+        self.inflight_bytes = 0
+
+    @contextlib.asynccontextmanager
+    async def read(self, request: Request, limit: int) -> AsyncIterator[bytes]:
+        """The body; accounted for until the block ends.
+
+        Raises:
+            ServiceError: 400, 408, 413, 503.
+        """
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise too_large(int(declared), limit)
+        held = 0
+        chunks: list[bytes] = []
+        try:
+            deadline = asyncio.get_running_loop().time() + self._timeout_s
+            stream = request.stream().__aiter__()
+            while True:
+                left = deadline - asyncio.get_running_loop().time()
+                try:
+                    chunk = await _next(stream, left)
+                except StopAsyncIteration:
+                    break
+                held += len(chunk)
+                self.inflight_bytes += len(chunk)
+                if held > limit:
+                    raise too_large(None, limit)
+                if self.inflight_bytes > self._max_inflight:
+                    raise busy("memory", 2.0)
+                chunks.append(chunk)
+            yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        except asyncio.TimeoutError:
+            raise ServiceError(
+                408,
+                "body_timeout",
+                "The body did not arrive in time.",
+                allowed=f"{self._timeout_s:g} s",
+                close=True,
+            ) from None
+        except ClientDisconnect:
+            raise ServiceError(400, "disconnected", "The client went away before its body was complete.") from None
+        finally:
+            self.inflight_bytes -= held
+
+
+async def _next(stream: AsyncIterator[bytes], timeout_s: float) -> bytes:
+    """The next piece. Pieces that are there already cost no timer."""
+    step = stream.__anext__()
+    return await asyncio.wait_for(step, max(0.001, timeout_s))
+
+
+def too_large(given: int | None, limit: int) -> ServiceError:
+    """413."""
+    return ServiceError(
+        413,
+        "body_too_large",
+        "The body is larger than allowed (unpacked, if it was packed).",
+        given=f"{given} bytes" if given is not None else f"more than {limit} bytes",
+        allowed=f"{limit} bytes",
+        action="Send fewer messages, or ask whoever runs the service for a larger limit.",
+        close=True,
+    )

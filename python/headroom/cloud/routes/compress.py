@@ -1,0 +1,85 @@
+"""POST /v1/compress and /v1/saas/compress."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from headroom.cloud import labels, metrics, wire
+from headroom.cloud.auth import Identity
+from headroom.cloud.errors import ServiceError
+from headroom.cloud.service import Service
+
+BYPASS = "x-headroom-bypass"
+JSON = "application/json"
+
+
+async def compress(request: Request, service: Service) -> Response:
+    """Compresses the messages of a request."""
+    started = time.perf_counter()
+    about = request.scope["state"]["about"]
+    about["route"] = request.url.path
+    who = await service.auth.identify(request, "compress")
+    try:
+        return await _compress(request, service, who, started)
+    except ServiceError as error:
+        about["code"] = error.code
+        service.record(who, "compress", error.code, started)
+        raise
+
+
+async def _compress(request: Request, service: Service, who: Identity, started: float) -> Response:
+    settings = service.settings
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != JSON:
+        raise ServiceError(
+            415, "content_type", "The body must be JSON and say so.", given=kind[:80], allowed=JSON,
+            action=f"Send the header Content-Type: {JSON}.", close=True,
+        )  # fmt: skip
+    await service.limiter.check(who)
+    limit = min(settings.max_body_bytes, who.max_body_bytes or settings.max_body_bytes)
+    # Refused before the body is read, so that a service at its limit spends nothing on it.
+    declared = request.headers.get("content-length", "")
+    lane = service.lanes.of(int(declared) if declared.isdigit() else limit)
+    lane.check()
+    async with service.bodies.read(request, limit) as body:
+        lane = service.lanes.of(len(body))
+        bypass = request.headers.get(BYPASS, "").lower() == "true"
+        coding = request.headers.get("content-encoding", "").strip().encode("latin-1")
+        done = await lane.run(
+            settings.request_timeout_s,
+            wire.compress,
+            body,
+            coding or None,
+            limit,
+            settings.level,
+            settings.min_tokens,
+            who.hash_key,
+            bypass,
+        )
+        stored = bool(done.originals) and await service.originals.keep(who, done.originals)
+        reply = done.reply(stored)
+        figures = done.figures
+        metrics.core_seconds.observe(done.seconds)
+        metrics.tokens_before.inc(figures.tokens_before)
+        metrics.tokens_after.inc(figures.tokens_after)
+        service.record(
+            who,
+            "bypass" if bypass else "compress",
+            "ok",
+            started,
+            model=labels.model(figures.model),
+            provider=labels.provider(figures.model),
+            level=figures.level,
+            tools=done.tools,
+            kinds=labels.kinds(figures.transforms_applied),
+            tokens_before=figures.tokens_before,
+            tokens_after=figures.tokens_after,
+            bytes_in=len(body),
+            core_us=int(done.seconds * 1e6),
+            originals=len(figures.ccr_hashes),
+        )
+        request.scope["state"]["about"].update(tokens_before=figures.tokens_before, tokens_after=figures.tokens_after)
+        return Response(reply, media_type=JSON)

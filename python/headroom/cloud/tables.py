@@ -1,0 +1,134 @@
+"""The database's tables (SQLAlchemy Core). Figures, names and key digests; never content.
+
+Times are whole seconds (`_s`) or milliseconds (`_ms`) since 1970, so that both databases compare them alike.
+A change here needs a migration in migrations/versions; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+Big = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only in a column that is called INTEGER."""
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    # Keys the hashes of originals, so that equal texts of two organisations have different hashes.
+    Column("hash_key", LargeBinary(32), nullable=False),
+    Column("created_s", BigInteger, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("organisation_id", String(32), ForeignKey("organisations.id"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("prefix", String(16), nullable=False, unique=True),
+    # SHA-256 of the whole key. Its secret has 256 random bits: nothing slower is needed.
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("requests_per_minute", Integer),
+    Column("max_body_bytes", BigInteger),
+    Column("created_s", BigInteger, nullable=False),
+    Column("expires_s", BigInteger),
+    Column("revoked_s", BigInteger),
+    Index("keys_by_organisation", "organisation_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("at_s", BigInteger, nullable=False),
+    Column("organisation_id", String(32)),
+    Column("actor", String(96), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", String(96), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("audit_by_organisation", "organisation_id", "at_s"),
+)
+
+events = Table(
+    "usage_events",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("organisation_id", String(32), nullable=False),
+    Column("key_id", String(32), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("tools", Text, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("tokens_before", BigInteger, nullable=False),
+    Column("tokens_after", BigInteger, nullable=False),
+    Column("bytes_in", BigInteger, nullable=False),
+    Column("latency_us", BigInteger, nullable=False),
+    Column("core_us", BigInteger, nullable=False),
+    Column("originals", Integer, nullable=False),
+    Index("events_by_organisation", "organisation_id", "at_ms"),
+    Index("events_by_time", "at_ms"),
+)
+
+rollups = Table(
+    "usage_rollups",
+    metadata,
+    Column("period_s", Integer, primary_key=True),
+    Column("start_s", BigInteger, primary_key=True),
+    Column("organisation_id", String(32), primary_key=True),
+    Column("key_id", String(32), primary_key=True),
+    Column("action", String(16), primary_key=True),
+    Column("outcome", String(32), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("level", String(16), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("tokens_before", BigInteger, nullable=False),
+    Column("tokens_after", BigInteger, nullable=False),
+    Column("bytes_in", BigInteger, nullable=False),
+    Column("latency_us", BigInteger, nullable=False),
+    Column("core_us", BigInteger, nullable=False),
+    Column("originals", BigInteger, nullable=False),
+    Index("rollups_by_organisation", "organisation_id", "period_s", "start_s"),
+)
+
+label_rollups = Table(
+    "usage_labels",
+    metadata,
+    Column("period_s", Integer, primary_key=True),
+    Column("start_s", BigInteger, primary_key=True),
+    Column("organisation_id", String(32), primary_key=True),
+    Column("dimension", String(8), primary_key=True),
+    Column("value", String(64), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("tokens_before", BigInteger, nullable=False),
+    Column("tokens_after", BigInteger, nullable=False),
+    Index("labels_by_organisation", "organisation_id", "period_s", "start_s"),
+)
+
+spools = Table(
+    "usage_spools",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    # Bytes of the spool that are in the database; moved in the transaction that writes the events.
+    Column("offset", BigInteger, nullable=False),
+    Column("updated_s", BigInteger, nullable=False),
+)

@@ -1,0 +1,89 @@
+"""Adds events up by minute, hour and day, in the transaction that writes them: figures always agree.
+
+Rows are sorted, so that two workers that write the same ones wait for each other and never in a circle. Names
+that clients choose (models, tools) are bounded in number per organisation and day; further ones are "(other)".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from headroom.cloud import tables
+from headroom.cloud.usage.event import Event
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+PERIODS = (MINUTE_S, HOUR_S, DAY_S)
+SUMS = ("tokens_before", "tokens_after", "bytes_in", "latency_us", "core_us", "originals")
+MAX_NAMES = 500
+OTHER = "(other)"
+
+
+class Names:
+    """Which names an organisation has used today, up to a bound."""
+
+    def __init__(self) -> None:
+        self._day = 0
+        self._seen: dict[tuple[str, str], set[str]] = {}
+
+    def bounded(self, organisation_id: str, dimension: str, name: str, at_s: int) -> str:
+        """The name, or `OTHER` once there are too many."""
+        if at_s // DAY_S != self._day:
+            self._day, self._seen = at_s // DAY_S, {}
+        seen = self._seen.setdefault((organisation_id, dimension), set())
+        if name in seen or len(seen) < MAX_NAMES:
+            seen.add(name)
+            return name
+        return OTHER
+
+
+def write(connection: Connection, events: Iterable[Event], names: Names) -> None:
+    """Writes the events and adds them to all figures."""
+    rows: list[dict[str, Any]] = []
+    figures: dict[tuple[Any, ...], list[int]] = {}
+    labels: dict[tuple[Any, ...], list[int]] = {}
+    for e in events:
+        rows.append(
+            {c.name: getattr(e, c.name) for c in tables.events.columns if c.name not in ("id", "tools", "kinds")}
+            | {"tools": " ".join(e.tools), "kinds": " ".join(e.kinds)}
+        )
+        at_s = e.at_ms // 1000
+        model = names.bounded(e.organisation_id, "model", e.model, at_s)
+        tools = [("tool", names.bounded(e.organisation_id, "tool", tool, at_s)) for tool in e.tools]
+        for period in PERIODS:
+            start = at_s // period * period
+            key = (period, start, e.organisation_id, e.key_id, e.action, e.outcome, model, e.provider, e.level)
+            _add(figures, key, [1, *(getattr(e, name) for name in SUMS)])
+            for dimension, value in {*tools, *(("kind", kind) for kind in e.kinds)}:
+                label = (period, start, e.organisation_id, dimension, value)
+                _add(labels, label, [1, e.tokens_before, e.tokens_after])
+    if rows:
+        connection.execute(tables.events.insert(), rows)
+        _upsert(connection, tables.rollups, figures)
+        _upsert(connection, tables.label_rollups, labels)
+
+
+def _add(into: dict[tuple[Any, ...], list[int]], key: tuple[Any, ...], numbers: list[int]) -> None:
+    have = into.get(key)
+    if have is None:
+        into[key] = numbers
+    else:
+        for i, number in enumerate(numbers):
+            have[i] += number
+
+
+def _upsert(connection: Connection, table: sa.Table, sums: dict[tuple[Any, ...], list[int]]) -> None:
+    if not sums:
+        return
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = make(table)
+    keys = [c.name for c in table.primary_key]
+    added = [c.name for c in table.columns if c.name not in keys]
+    statement = statement.on_conflict_do_update(
+        index_elements=keys, set_={name: table.c[name] + statement.excluded[name] for name in added}
+    )
+    connection.execute(statement, [dict(zip([*keys, *added], (*key, *sums[key]), strict=True)) for key in sorted(sums)])

@@ -1,0 +1,232 @@
+"""`GET /v1/stats`: figures of one organisation over a range of time, grouped. Reads roll-ups only.
+
+The range is widened to whole periods (minutes for up to two days, hours for up to 90, days beyond, and only
+as far back as they are kept), and the answer says which range it is for.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from headroom.cloud import tables
+from headroom.cloud.errors import ServiceError
+from headroom.cloud.settings import ServiceSettings
+from headroom.cloud.usage import prices
+from headroom.cloud.usage.rollup import DAY_S, HOUR_S, MINUTE_S, SUMS
+
+PERIODS = {"minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}
+COLUMNS = ("model", "provider", "level", "key", "outcome", "action")
+LABELS = ("tool", "kind")
+GROUPS = (*COLUMNS, *LABELS, *PERIODS)
+MAX_MINUTES_S = 2 * DAY_S
+MAX_GROUPS = 5000
+_RELATIVE = re.compile(r"(\d{1,4})(m|h|d)")
+_UNITS = {"m": MINUTE_S, "h": HOUR_S, "d": DAY_S}
+
+
+def moment(name: str, text: str, now_s: int) -> int:
+    """Seconds since 1970 of "2026-11-25", "2026-11-25T10:00:00Z", or "24h" (ago).
+
+    Raises:
+        ServiceError: 422.
+    """
+    relative = _RELATIVE.fullmatch(text)
+    if relative:
+        return now_s - int(relative[1]) * _UNITS[relative[2]]
+    try:
+        at = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        at = at if at.tzinfo else at.replace(tzinfo=datetime.timezone.utc)
+        return int(at.timestamp())
+    except (ValueError, OverflowError):
+        raise ServiceError(
+            422, "invalid_parameter", f"The parameter `{name}` is no time.", given=text[:40],
+            allowed=["2026-11-25", "2026-11-25T10:00:00Z", "24h", "7d"],
+        ) from None  # fmt: skip
+
+
+def query(
+    connection: Connection,
+    settings: ServiceSettings,
+    organisation_id: str,
+    organisation: str,
+    start: str | None,
+    end: str | None,
+    group_by: list[str],
+) -> dict[str, Any]:
+    """The answer of `/v1/stats`.
+
+    Raises:
+        ServiceError: 422.
+    """
+    now_s = int(time.time())
+    to_s = now_s if end is None else moment("to", end, now_s)
+    from_s = to_s - DAY_S if start is None else moment("from", start, now_s)
+    if not 0 <= from_s < to_s < 1 << 40:
+        raise ServiceError(422, "invalid_parameter", "`from` must be before `to`.", allowed="from < to")
+    for name in group_by:
+        if name not in GROUPS:
+            raise ServiceError(
+                422, "invalid_parameter", "This cannot be grouped by.", given=name[:40], allowed=list(GROUPS)
+            )
+    if len([g for g in group_by if g in PERIODS]) > 1 or len(group_by) > 4:
+        raise ServiceError(
+            422, "invalid_parameter", "Too many groups.", given=group_by[:8], allowed="4, one of them a period"
+        )
+    labels = [g for g in group_by if g in LABELS]
+    if labels and (len(labels) > 1 or any(g in COLUMNS for g in group_by)):
+        raise ServiceError(
+            422, "invalid_parameter", "`tool` and `kind` can be combined with a period only.", given=group_by
+        )
+    period = _period(settings, from_s, to_s, now_s, group_by)
+    from_s, to_s = from_s // period * period, -(-to_s // period) * period
+    table = tables.label_rollups if labels else tables.rollups
+    within = _within(table, organisation_id, period, from_s, to_s)
+    answer: dict[str, Any] = {
+        "organisation": organisation,
+        "from": _iso(from_s),
+        "to": _iso(to_s),
+        "period_s": period,
+        "group_by": group_by,
+        "totals": _totals(connection, organisation_id, period, from_s, to_s),
+    }
+    groups = (
+        _by_label(connection, table, within, labels[0], period, group_by)
+        if labels
+        else _by_column(connection, table, within, group_by)
+        if group_by
+        else []
+    )
+    answer["groups"] = groups[:MAX_GROUPS]
+    answer["groups_left_out"] = max(0, len(groups) - MAX_GROUPS)
+    return answer
+
+
+def _period(settings: ServiceSettings, from_s: int, to_s: int, now_s: int, group_by: list[str]) -> int:
+    asked = next((PERIODS[g] for g in group_by if g in PERIODS), None)
+    if asked is not None:
+        return asked
+    if to_s - from_s <= MAX_MINUTES_S and now_s - from_s <= settings.keep_minutes_days * DAY_S:
+        return MINUTE_S
+    return HOUR_S if now_s - from_s <= settings.keep_hours_days * DAY_S else DAY_S
+
+
+def _iso(at_s: int) -> str:
+    return datetime.datetime.fromtimestamp(at_s, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _within(table: sa.Table, organisation_id: str, period: int, from_s: int, to_s: int) -> tuple[Any, ...]:
+    return (
+        table.c.period_s == period,
+        table.c.organisation_id == organisation_id,
+        table.c.start_s >= from_s,
+        table.c.start_s < to_s,
+    )
+
+
+def _column(table: sa.Table, name: str) -> Any:
+    return table.c["key_id" if name == "key" else name]
+
+
+def _totals(connection: Connection, organisation_id: str, period: int, from_s: int, to_s: int) -> dict[str, Any]:
+    table = tables.rollups
+    rows = _by_column(connection, table, _within(table, organisation_id, period, from_s, to_s), [])
+    return rows[0] if rows else _figures([], {})
+
+
+def _by_column(
+    connection: Connection, table: sa.Table, within: tuple[Any, ...], group_by: list[str]
+) -> list[dict[str, Any]]:
+    # Model, action and outcome are needed for prices and counts, whatever is grouped by.
+    wanted = [g for g in group_by if g in COLUMNS]
+    times = [table.c.start_s] if any(g in PERIODS for g in group_by) else []
+    columns = [_column(table, g) for g in dict.fromkeys([*wanted, "model", "action", "outcome"])]
+    sums = [sa.func.sum(table.c[name]).label(name) for name in ("requests", *SUMS)]
+    rows = connection.execute(sa.select(*times, *columns, *sums).where(*within).group_by(*times, *columns)).mappings()
+    groups: dict[tuple[Any, ...], list[Any]] = {}
+    for row in rows:
+        key = tuple(_value(row, g) for g in group_by)
+        groups.setdefault(key, []).append(row)
+    made = [_figures(rows, dict(zip(group_by, key, strict=True))) for key, rows in groups.items()]
+    return _sorted(made, group_by)
+
+
+def _value(row: Any, name: str) -> Any:
+    if name in PERIODS:
+        return _iso(row["start_s"])
+    return row["key_id" if name == "key" else name]
+
+
+def _figures(rows: list[Any], group: dict[str, Any]) -> dict[str, Any]:
+    """Sums over rows of one group; compressions, retrievals and errors apart."""
+    out: dict[str, Any] = {"group": group} if group else {}
+    done = [r for r in rows if r["action"] == "compress" and r["outcome"] == "ok"]
+    total = {name: int(sum(r[name] for r in done)) for name in SUMS}
+    requests = int(sum(r["requests"] for r in done))
+    saved = fresh = cached = 0.0
+    unpriced = 0
+    for r in done:
+        tokens = int(r["tokens_before"] - r["tokens_after"])
+        saved += tokens
+        price = prices.price(r["model"])
+        if price is None:
+            unpriced += tokens
+        else:
+            fresh += tokens * price[0]
+            cached += tokens * price[1]
+    out.update(
+        requests=int(sum(r["requests"] for r in rows)),
+        compressions=requests,
+        bypassed=int(sum(r["requests"] for r in rows if r["action"] == "bypass" and r["outcome"] == "ok")),
+        errors=int(sum(r["requests"] for r in rows if r["action"] != "retrieve" and r["outcome"] != "ok")),
+        retrievals=int(sum(r["requests"] for r in rows if r["action"] == "retrieve" and r["outcome"] == "ok")),
+        retrievals_failed=int(sum(r["requests"] for r in rows if r["action"] == "retrieve" and r["outcome"] != "ok")),
+        tokens_before=total["tokens_before"],
+        tokens_after=total["tokens_after"],
+        tokens_saved=int(saved),
+        compression_ratio=round(saved / total["tokens_before"], 6) if total["tokens_before"] else 0.0,
+        bytes_in=total["bytes_in"],
+        originals=total["originals"],
+        mean_latency_ms=round(total["latency_us"] / requests / 1000, 3) if requests else 0.0,
+        mean_core_ms=round(total["core_us"] / requests / 1000, 3) if requests else 0.0,
+        saved_usd=round(fresh, 6) if prices.table() else None,
+        saved_usd_at_cached_prices=round(cached, 6) if prices.table() else None,
+        tokens_saved_without_price=unpriced,
+    )
+    return out
+
+
+def _by_label(
+    connection: Connection, table: sa.Table, within: tuple[Any, ...], dimension: str, period: int, group_by: list[str]
+) -> list[dict[str, Any]]:
+    times = [table.c.start_s] if any(g in PERIODS for g in group_by) else []
+    sums = [sa.func.sum(table.c[name]).label(name) for name in ("requests", "tokens_before", "tokens_after")]
+    rows = connection.execute(
+        sa.select(*times, table.c.value, *sums)
+        .where(*within, table.c.dimension == dimension)
+        .group_by(*times, table.c.value)
+    ).mappings()
+    made = [
+        {
+            "group": {g: row["value"] if g in LABELS else _iso(row["start_s"]) for g in group_by},
+            "requests": int(row["requests"]),
+            "tokens_before": int(row["tokens_before"]),
+            "tokens_after": int(row["tokens_after"]),
+            "tokens_saved": int(row["tokens_before"] - row["tokens_after"]),
+        }
+        for row in rows
+    ]
+    return _sorted(made, group_by)
+
+
+def _sorted(made: list[dict[str, Any]], group_by: list[str]) -> list[dict[str, Any]]:
+    """By time where there is one, else what saved most first."""
+    period = next((g for g in group_by if g in PERIODS), None)
+    if period is not None:
+        return sorted(made, key=lambda g: (g["group"][period], -g["tokens_saved"]))
+    return sorted(made, key=lambda g: -g["tokens_saved"])
