@@ -206,7 +206,10 @@ impl Sample {
         } else {
             self.unfenced += 1;
         }
-        let quotes = trimmed.matches("\"\"\"").count();
+        let quotes = match memchr::memchr(b'"', trimmed.as_bytes()) {
+            Some(_) => trimmed.matches("\"\"\"").count(),
+            None => 0,
+        };
         if self.in_comment {
             self.in_comment = !trimmed.contains("*/");
             self.both.iter_mut().for_each(|e| {

@@ -43,7 +43,10 @@ pub fn split(
     let mut is_code = true;
     for i in 0..=lines.len() {
         let separator = match lines.get(i) {
-            Some(line) => separator(text[line.clone()].trim(), in_fence),
+            // Most lines begin as no separator does.
+            Some(line) => Some(text[line.clone()].trim_start())
+                .filter(|line| line.starts_with(SEPARATOR_STARTS))
+                .and_then(|line| separator(line.trim_end(), in_fence)),
             None => Some(Separator::FenceClose),
         };
         let Some(separator) = separator else { continue };
@@ -100,6 +103,10 @@ fn judge(
     }
 }
 
+/// What separators and fences begin with.
+const SEPARATOR_STARTS: [char; 9] = ['`', '=', '-', '#', '>', '<', '/', '*', '+'];
+
+/// What a line that begins with one of [`SEPARATOR_STARTS`] separates.
 fn separator(line: &str, in_fence: bool) -> Option<Separator> {
     if let Some(rest) = line.strip_prefix("```") {
         let word = rest.trim_start_matches('`').split([' ', ':', '{', ',']).next().unwrap_or("");
@@ -109,7 +116,7 @@ fn separator(line: &str, in_fence: bool) -> Option<Separator> {
             Some(Separator::FenceOpen(Language::from_extension(&word.to_ascii_lowercase())))
         };
     }
-    if in_fence || line.len() > 300 || !line.starts_with(['=', '-', '#', '>', '<', '/', '*', '+']) {
+    if in_fence || line.len() > 300 || line.starts_with('`') {
         return None;
     }
     let decoration = |c: char| matches!(c, '=' | '-' | '#' | '>' | '<' | '*' | '+' | ' ' | '/' | '`' | ':');

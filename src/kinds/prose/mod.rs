@@ -52,20 +52,23 @@ impl Kind for Prose {
         let words = asked.map_or("", |q| q.text);
         let own = question::terms(words);
         let call: Vec<String> = if asked.is_some() { call_terms(&cx.query.call) } else { Vec::new() };
-        let ranking = rank::rank(text, &document, words, &own, &call, &rank::Weights::default());
+        let reading = rank::Reading::new(text, &document, &own, &call);
         let tokens = plan::estimate(text);
         let budget = match cx.options.target_ratio {
             Some(ratio) => tokens * ratio,
             None => {
-                if !is_answerable(asked?, own.len(), ranking.passage_coverage) {
+                let coverage = reading.coverage();
+                if !is_answerable(asked?, own.len(), coverage) {
                     return None;
                 }
                 let is_aggressive = cx.options.level == Level::Aggressive;
-                plan::amount(tokens, ranking.passage_coverage, question::is_comparison(words), is_aggressive)?
+                plan::amount(tokens, coverage, question::is_comparison(words), is_aggressive)?
             }
         };
+        let scores = reading.scores(words, &rank::Weights::default());
+        drop(reading);
         let must = must_keep(text, &document, cx.source);
-        let keep = plan::choose(text, &document, &ranking.scores, &must, budget);
+        let keep = plan::choose(text, &document, &scores, &must, budget);
         if keep.iter().all(|keep| *keep) {
             return None;
         }

@@ -60,21 +60,43 @@ impl Seen {
             if lines::is_data(line) {
                 self.data += body.len();
             }
-            for token in body.split_whitespace() {
-                let word = token.trim_matches(|c: char| !c.is_alphanumeric());
-                self.tokens += 1;
-                self.words += usize::from(
-                    !word.is_empty() && word.chars().all(|c| c.is_alphabetic() || "'’-".contains(c)),
-                );
-                let closed = token.trim_end_matches(['"', '\'', ')', '”', '’', ']', '»']);
-                self.stops +=
-                    usize::from(closed.ends_with(['.', '!', '?', '…', '।', '؟', '۔']) && closed.len() > 2);
-                if !token.is_ascii() {
-                    // Chinese and Japanese: neither blanks between words nor after stops.
-                    self.stops += token.matches(['。', '！', '？']).count();
-                    self.words += usize::from(token.contains(['。', '，', '、', '！', '？']));
+            if body.is_ascii() {
+                for token in body.as_bytes().split(|b| matches!(b, b' ' | b'\t'..=b'\r')) {
+                    if !token.is_empty() {
+                        self.ascii_token(token);
+                    }
                 }
+            } else {
+                body.split_whitespace().for_each(|token| self.token(token));
             }
+        }
+    }
+
+    fn ascii_token(&mut self, token: &[u8]) {
+        self.tokens += 1;
+        let first = token.iter().position(u8::is_ascii_alphanumeric);
+        let last = token.iter().rposition(u8::is_ascii_alphanumeric);
+        if let (Some(first), Some(last)) = (first, last) {
+            let is_word =
+                token[first..=last].iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'\'' | b'-'));
+            self.words += usize::from(is_word);
+        }
+        let closed = token.iter().rposition(|b| !matches!(b, b'"' | b'\'' | b')' | b']'));
+        let is_stop = closed.is_some_and(|last| last > 1 && matches!(token[last], b'.' | b'!' | b'?'));
+        self.stops += usize::from(is_stop);
+    }
+
+    fn token(&mut self, token: &str) {
+        let word = token.trim_matches(|c: char| !c.is_alphanumeric());
+        self.tokens += 1;
+        self.words +=
+            usize::from(!word.is_empty() && word.chars().all(|c| c.is_alphabetic() || "'’-".contains(c)));
+        let closed = token.trim_end_matches(['"', '\'', ')', '”', '’', ']', '»']);
+        self.stops += usize::from(closed.ends_with(['.', '!', '?', '…', '।', '؟', '۔']) && closed.len() > 2);
+        if !token.is_ascii() {
+            // Chinese and Japanese: neither blanks between words nor after stops.
+            self.stops += token.matches(['。', '！', '？']).count();
+            self.words += usize::from(token.contains(['。', '，', '、', '！', '？']));
         }
     }
 
