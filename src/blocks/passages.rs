@@ -27,6 +27,9 @@ const OTHER_NOUNS: &[&str] = &[
 /// The letters that the ASCII ones of both begin with, in lower case.
 const FIRST_LETTERS: &[u8] = b"acdeprsqw";
 
+/// At most this many blanks and ornaments stand before a marker.
+const MAX_LEAD_BYTES: usize = 12;
+
 /// Where a numbered passage begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marker {
@@ -40,11 +43,12 @@ pub struct Marker {
 
 /// The marker at the start of a line, if there is one.
 pub fn marker(line: &str) -> Option<Marker> {
-    let body = line.trim_start_matches([' ', '#', '*', '-', '=', '<', '_', '>']);
-    let lead = line.len() - body.len();
-    if lead > 12 {
+    let is_lead = |b: &u8| matches!(b, b' ' | b'#' | b'*' | b'-' | b'=' | b'<' | b'_' | b'>');
+    let lead = line.bytes().take(MAX_LEAD_BYTES + 1).take_while(is_lead).count();
+    if lead > MAX_LEAD_BYTES {
         return None;
     }
+    let body = &line[lead..];
     if !may_begin(body) {
         return None;
     }

@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use super::intern::Numbers;
+use super::intern::{Numbers, is_same};
 use super::terms;
 
 /// Number of a term within one [`Index`].
@@ -89,7 +89,7 @@ impl Index {
     fn read<'t, 'w>(&mut self, word: &'t str, words: &'w mut Words<'t>) -> &'w [TermId] {
         let Words { numbers, seen, parts, buffer } = words;
         let (number, is_new) =
-            numbers.number(numbers.hash(word), |n| seen.get(n).is_some_and(|known| known.0 == word));
+            numbers.number(numbers.hash(word), |n| seen.get(n).is_some_and(|known| is_same(known.0, word)));
         if is_new {
             let from = parts.len() as u32;
             terms::for_each_term(word, buffer, |term| parts.push(self.number(term)));
@@ -101,7 +101,8 @@ impl Index {
 
     fn number(&mut self, term: &str) -> TermId {
         let (spelt, ends) = (&self.spelt, &self.spelt_ends);
-        let (number, is_new) = self.ids.number(self.ids.hash(term), |n| spelling(spelt, ends, n) == term);
+        let (number, is_new) =
+            self.ids.number(self.ids.hash(term), |n| is_same(spelling(spelt, ends, n), term));
         if is_new {
             self.spelt.push_str(term);
             self.spelt_ends.push(self.spelt.len());

@@ -37,33 +37,57 @@ pub fn is_stop_word(word: &str) -> bool {
     STOP_WORDS[usize::from(from)..usize::from(to)].contains(&word)
 }
 
+/// What a byte is, as far as it tells by itself.
+#[derive(Clone, Copy, PartialEq)]
+enum Byte {
+    /// A letter or a digit of ASCII.
+    Word,
+    /// Any other ASCII.
+    Other,
+    /// Part of a wider character.
+    Wide,
+}
+
+const BYTES: [Byte; 256] = {
+    let mut table = [Byte::Wide; 256];
+    let mut b = 0;
+    while b < 128 {
+        table[b] = if (b as u8).is_ascii_alphanumeric() { Byte::Word } else { Byte::Other };
+        b += 1;
+    }
+    table
+};
+
 /// Calls `f` with each word of `text`: maximal runs of letters and digits, as written.
 #[inline]
 pub fn for_each_word<'t>(text: &'t str, mut f: impl FnMut(&'t str)) {
     let bytes = text.as_bytes();
-    // Bytes of the letter or digit at `i`, which is at a character boundary; 0 if there is none.
-    let letter = |i: usize| match bytes.get(i) {
-        None => 0,
-        Some(b) if b.is_ascii() => usize::from(b.is_ascii_alphanumeric()),
-        Some(_) => text[i..].chars().next().filter(|c| c.is_alphanumeric()).map_or(0, char::len_utf8),
-    };
     let mut i = 0;
-    while i < bytes.len() {
-        let start = i;
-        loop {
-            match letter(i) {
-                0 => break,
-                len => i += len,
+    let mut start = None;
+    while let Some(b) = bytes.get(i) {
+        let (is_word, len) = match BYTES[usize::from(*b)] {
+            Byte::Word => {
+                let run = bytes[i..].iter().position(|b| BYTES[usize::from(*b)] != Byte::Word);
+                (true, run.unwrap_or(bytes.len() - i))
             }
-        }
-        if i > start {
-            f(&text[start..i]);
-        } else {
-            i += 1;
-            while !text.is_char_boundary(i) {
-                i += 1;
+            Byte::Other => (false, 1),
+            // `i` is always at a character boundary.
+            Byte::Wide => {
+                text[i..].chars().next().map_or((false, 1), |c| (c.is_alphanumeric(), c.len_utf8()))
             }
+        };
+        match (is_word, start) {
+            (true, None) => start = Some(i),
+            (false, Some(s)) => {
+                f(&text[s..i]);
+                start = None;
+            }
+            _ => {}
         }
+        i += len;
+    }
+    if let Some(s) = start {
+        f(&text[s..]);
     }
 }
 

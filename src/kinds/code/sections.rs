@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::language::{Evidence, Language};
 use super::listing::Listing;
+use crate::blocks::lines::trim_start;
 
 /// The lines of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +45,8 @@ pub fn split(
     for i in 0..=lines.len() {
         let separator = match lines.get(i) {
             // Most lines begin as no separator does.
-            Some(line) => Some(text[line.clone()].trim_start())
-                .filter(|line| line.starts_with(SEPARATOR_STARTS))
+            Some(line) => Some(trim_start(&text[line.clone()]))
+                .filter(|line| line.bytes().next().is_some_and(|b| SEPARATOR_STARTS.contains(&b)))
                 .and_then(|line| separator(line.trim_end(), in_fence)),
             None => Some(Separator::FenceClose),
         };
@@ -104,7 +105,7 @@ fn judge(
 }
 
 /// What separators and fences begin with.
-const SEPARATOR_STARTS: [char; 9] = ['`', '=', '-', '#', '>', '<', '/', '*', '+'];
+const SEPARATOR_STARTS: &[u8] = b"`=-#></*+";
 
 /// What a line that begins with one of [`SEPARATOR_STARTS`] separates.
 fn separator(line: &str, in_fence: bool) -> Option<Separator> {

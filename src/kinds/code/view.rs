@@ -11,6 +11,7 @@ use super::language::Language;
 use super::listing::Listing;
 use super::outline::{self, ItemKind};
 use super::sections::Section;
+use crate::blocks::lines::trim_start;
 
 /// A function or type, in lines of the text.
 #[derive(Debug, Clone)]
@@ -119,7 +120,7 @@ impl<'t> View<'t> {
         let outline = outline::outline(source, language);
         let is_comment = comment_lines(&outline.comments, &starts);
         for n in 0..part.len() {
-            self.blank[at.start + n] = line(n).trim_start().is_empty();
+            self.blank[at.start + n] = trim_start(starts.line(n)).is_empty();
         }
         let base = self.entries.len();
         let mut depth: Vec<usize> = Vec::with_capacity(outline.items.len());

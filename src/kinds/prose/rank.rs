@@ -326,11 +326,16 @@ impl AnswerType {
 fn has_year(sentence: &str) -> bool {
     let b = sentence.as_bytes();
     let is = |i: usize| b.get(i).is_some_and(u8::is_ascii_digit);
-    (0..b.len()).any(|i| {
-        let starts = is(i) && (i == 0 || !is(i - 1));
+    let mut at = 0;
+    while let Some(n) = b[at..].iter().position(u8::is_ascii_digit) {
+        let i = at + n;
         // 476, 1998; "19th century".
-        starts && is(i + 1) && ((is(i + 2) && !is(i + 4)) || sentence.get(i + 2..i + 4) == Some("th"))
-    })
+        if is(i + 1) && ((is(i + 2) && !is(i + 4)) || sentence.get(i + 2..i + 4) == Some("th")) {
+            return true;
+        }
+        at = i + b[i..].iter().take_while(|b| b.is_ascii_digit()).count();
+    }
+    false
 }
 
 fn has_month(sentence: &str) -> bool {
@@ -350,7 +355,17 @@ fn has_month(sentence: &str) -> bool {
     ];
     let b = sentence.as_bytes();
     // Most bytes are no capital, so that the names are looked for at few places.
-    (0..b.len()).any(|i| b[i].is_ascii_uppercase() && MONTHS.iter().any(|m| b[i..].starts_with(m.as_bytes())))
+    let mut rest = b;
+    while let Some(n) =
+        rest.iter().position(|b| matches!(b, b'A' | b'D' | b'F' | b'J' | b'M' | b'N' | b'O' | b'S'))
+    {
+        rest = &rest[n..];
+        if MONTHS.iter().any(|m| rest.starts_with(m.as_bytes())) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
 }
 
 fn has_number_word(sentence: &str) -> bool {

@@ -12,14 +12,33 @@ const MIN_WORD_SHARE: f64 = 0.75;
 /// Written sentences are shorter than this on average, in bytes.
 const MAX_SENTENCE_BYTES: f64 = 600.0;
 
+/// Confidence in sentences, and in sentences in passages that a retriever has numbered.
+pub(super) const USUAL: u8 = 70;
+pub(super) const MARKED: u8 = 90;
+/// Fewer numbered passages are no retriever's.
+const MIN_MARKERS: usize = 2;
+
 /// Confidence that `text` is prose, 0 to 100.
 pub(super) fn confidence(text: &str) -> u8 {
     let mut seen = Seen::default();
-    seen.look(sample(text, 0));
-    if text.len() > 3 * SAMPLE_BYTES {
-        seen.look(sample(text, text.len() / 2));
-    }
+    samples(text).for_each(|sample| seen.look(sample));
     seen.confidence()
+}
+
+/// Whether the samples have numbered passages: if not, confidence is at most [`USUAL`].
+pub(super) fn is_marked(text: &str) -> bool {
+    let count =
+        |sample| lines::lines(sample, 0..sample.len()).filter(|l| is_marker(&sample[l.clone()])).count();
+    samples(text).map(count).sum::<usize>() >= MIN_MARKERS
+}
+
+fn is_marker(line: &str) -> bool {
+    passages::marker(line).is_some_and(|m| m.is_sure)
+}
+
+fn samples(text: &str) -> impl Iterator<Item = &str> {
+    let middle = (text.len() > 3 * SAMPLE_BYTES).then(|| sample(text, text.len() / 2));
+    std::iter::once(sample(text, 0)).chain(middle)
 }
 
 fn sample(text: &str, from: usize) -> &str {
@@ -56,7 +75,7 @@ impl Seen {
             }
             let body = line.trim();
             self.bytes += body.len();
-            self.markers += usize::from(passages::marker(line).is_some_and(|m| m.is_sure));
+            self.markers += usize::from(is_marker(line));
             if lines::is_data(line) {
                 self.data += body.len();
             }
@@ -110,7 +129,7 @@ impl Seen {
         if data > MAX_DATA_SHARE || words < MIN_WORD_SHARE || sentence > MAX_SENTENCE_BYTES {
             return 0;
         }
-        if self.markers >= 2 { 90 } else { 70 }
+        if self.markers >= MIN_MARKERS { MARKED } else { USUAL }
     }
 }
 
