@@ -4,7 +4,8 @@
 //! tool output has become; its mark says where. Line numbers in front of the lines (`cat -n`, `nl`) are
 //! ignored for the comparison. References look backwards only and the index is built from the
 //! compressed outputs, so the result for a message never depends on later ones, and compressing again
-//! finds nothing new. Cost: linear in the texts once, through their prints; then one look-up per line
+//! finds nothing new. An output is indexed when the next one is looked at: [`Echoes::index`] comes before
+//! looking. Cost: linear in the texts once, through their prints; then one look-up per line
 //! that is worth it, in at most [`MAX_PLACES`] places.
 
 use std::cell::OnceCell;
@@ -32,6 +33,8 @@ pub(super) struct Echoes<'t> {
     places: HashMap<u32, Places, Spread>,
     /// Whole outputs, by hash.
     wholes: HashMap<u64, usize>,
+    /// How many of `outputs` are in these tables: the last ones may never be looked for.
+    indexed: usize,
 }
 
 /// (output, line) of the first lines that have one hash.
@@ -58,6 +61,7 @@ impl Places {
 struct Output<'t> {
     source: &'t str,
     done: Arc<Done>,
+    by_line: bool,
     lines: OnceCell<Vec<Range<usize>>>,
 }
 
@@ -79,17 +83,23 @@ impl<'t> Echoes<'t> {
     /// Adds what the next tool output has become. Lines of `by_line` outputs may be referred to one by
     /// one, others only as a whole.
     pub(super) fn push(&mut self, source: &'t str, done: Arc<Done>, by_line: bool) {
-        let index = self.outputs.len();
-        let print = done.visible_print(source);
-        self.wholes.entry(print.whole).or_insert(index);
-        if by_line {
-            self.places.reserve(print.anchors.len());
-            for anchor in &print.anchors {
-                self.places.entry(anchor.hash).or_default().push(index, anchor.line);
+        self.outputs.push(Output { source, done, by_line, lines: OnceCell::new() });
+    }
+
+    /// Whether there is anything to look for, with all outputs so far in the tables.
+    pub(super) fn index(&mut self) -> bool {
+        for (index, output) in self.outputs.iter().enumerate().skip(self.indexed) {
+            let print = output.done.visible_print(output.source);
+            self.wholes.entry(print.whole).or_insert(index);
+            if output.by_line {
+                self.places.reserve(print.anchors.len());
+                for anchor in &print.anchors {
+                    self.places.entry(anchor.hash).or_default().push(index, anchor.line);
+                }
             }
         }
-        drop(print);
-        self.outputs.push(Output { source, done, lines: OnceCell::new() });
+        self.indexed = self.outputs.len();
+        self.indexed > 0
     }
 
     /// A mark for the whole of a text, if what it has become (`visible`) stands in an earlier output.
@@ -193,6 +203,7 @@ mod tests {
     impl Echoes<'static> {
         fn push_text(&mut self, text: &'static str, by_line: bool) {
             self.push(text, Arc::default(), by_line);
+            assert!(self.index());
         }
 
         fn lines_of(&self, text: &str) -> Option<Rendered> {

@@ -213,11 +213,12 @@ impl Ground<'_> {
         // JSON has no lines of its own: how it is broken into lines is white space, and goes.
         let by_line = !result.blocks.iter().any(|b| b.kind == "json");
         let is_ours = result.why == text::ALREADY;
+        let may_refer = !is_ours && epochs.stages[job] == Stage::None && echoes.index();
         let find = || {
             let whole = echoes.whole(text.text, &result);
             whole.or_else(|| by_line.then(|| echoes.lines(text.text, &result.source_print(text.text)))?)
         };
-        if let Some(mut echo) = (!is_ours && epochs.stages[job] == Stage::None).then(find).flatten() {
+        if let Some(mut echo) = may_refer.then(find).flatten() {
             let before = text::count(self.counter, text.text);
             let mut after = text::count(self.counter, &echo.text);
             // What is left of it may still be written shorter (numbered lines, say).

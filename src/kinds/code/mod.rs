@@ -56,6 +56,10 @@ impl Kind for Code {
         recognise(text)
     }
 
+    fn surest(&self) -> u8 {
+        SUREST
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         let lines = select::lines(text);
         let listing = Listing::find(text, &lines);
@@ -206,7 +210,10 @@ impl Sample {
         } else {
             self.unfenced += 1;
         }
-        let quotes = trimmed.matches("\"\"\"").count();
+        let quotes = match memchr::memchr(b'"', trimmed.as_bytes()) {
+            Some(_) => trimmed.matches("\"\"\"").count(),
+            None => 0,
+        };
         if self.in_comment {
             self.in_comment = !trimmed.contains("*/");
             self.both.iter_mut().for_each(|e| {
@@ -261,8 +268,13 @@ fn confidence(evidence: &Evidence) -> u8 {
     if share < min_share || against > 0.1 || votes_share < MIN_VOTES_SHARE {
         return 0;
     }
-    (50.0 + 42.0 * (share - 2.0 * against).clamp(0.0, 1.0)) as u8
+    let sure = (share - 2.0 * against).clamp(0.0, 1.0);
+    (f64::from(LEAST_SURE) + f64::from(SUREST - LEAST_SURE) * sure) as u8
 }
+
+/// Confidence where hardly and where every line looks like code.
+const LEAST_SURE: u8 = 50;
+const SUREST: u8 = 92;
 
 /// Votes that are enough where most lines are comments.
 const MIN_VOTES_COMMENTED: u32 = 4;
