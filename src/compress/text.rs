@@ -120,6 +120,7 @@ pub fn clear_memo() {
     memo().clear();
     counts().clear();
     encoded().clear();
+    super::written::clear();
 }
 
 /// Texts below this many bytes are counted faster than they are looked up.
