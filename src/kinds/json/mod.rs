@@ -20,6 +20,8 @@ mod links;
 mod nested;
 mod read;
 mod roles;
+mod row;
+mod rows;
 mod table;
 mod tape;
 mod text;
