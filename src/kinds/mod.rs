@@ -8,6 +8,7 @@ pub mod log;
 pub mod markup;
 pub mod prose;
 pub mod search;
+mod sink;
 pub mod table;
 
 use crate::mark::{self, Rendered};

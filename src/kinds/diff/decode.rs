@@ -3,15 +3,27 @@
 use super::head;
 use super::lines::{Source, begins_file, counts, is_hunk_line, is_short_head, short_at};
 use super::parse::{At, body_end};
+use crate::kinds::sink::{Same, Sink};
 
 /// Writes the full headers again; marks stay in their places.
 pub fn decode(body: &str) -> Option<String> {
+    let mut out = String::with_capacity(body.len() + body.len() / 4);
+    decode_into(&mut out, body)?;
+    Some(out)
+}
+
+/// Whether a body decodes to `text`.
+pub fn decodes_to(body: &str, text: &str) -> bool {
+    let mut same = Same::new(text);
+    decode_into(&mut same, body).is_some() && same.is_same()
+}
+
+fn decode_into(out: &mut impl Sink, body: &str) -> Option<()> {
     let source = Source::new(body);
     let lines = &source.lines;
-    let mut out = String::with_capacity(body.len() + body.len() / 4);
     let mut push = |line: &str| {
         out.push_str(line);
-        out.push('\n');
+        out.push_str("\n");
     };
     let mut delta: i64 = 0;
     let mut i = 0;
@@ -44,8 +56,8 @@ pub fn decode(body: &str) -> Option<String> {
             push(line);
         }
     }
-    if !source.ends_with_newline && out.ends_with('\n') {
-        out.pop();
+    if !source.ends_with_newline {
+        out.pop_newline();
     }
-    Some(out)
+    Some(())
 }

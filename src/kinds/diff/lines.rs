@@ -3,15 +3,17 @@
 use std::ops::Range;
 
 use super::head;
+use crate::blocks::lines;
 use crate::mark::{Omission, Unit};
-use crate::select;
+
+/// How long a line is, about, in bytes; only to make room for all of them at once.
+const BYTES_PER_LINE: usize = 32;
 
 /// A diff, split.
 pub struct Source<'t> {
+    text: &'t str,
     /// Lines without their newlines.
     pub lines: Vec<&'t str>,
-    /// Their bytes, with newlines.
-    pub ranges: Vec<Range<usize>>,
     /// Whether the last line ends with a newline.
     pub ends_with_newline: bool,
 }
@@ -19,14 +21,32 @@ pub struct Source<'t> {
 impl<'t> Source<'t> {
     /// Splits a text.
     pub fn new(text: &'t str) -> Self {
-        let ranges = select::lines(text);
-        let lines =
-            ranges.iter().map(|r| &text[r.clone()]).map(|l| l.strip_suffix('\n').unwrap_or(l)).collect();
-        Source { lines, ranges, ends_with_newline: text.ends_with('\n') }
+        let mut lines = Vec::with_capacity(text.len() / BYTES_PER_LINE + 1);
+        lines.extend(lines::lines(text, 0..text.len()).map(|range| {
+            let line = &text[range];
+            line.strip_suffix('\n').unwrap_or(line)
+        }));
+        Source { text, lines, ends_with_newline: text.ends_with('\n') }
     }
 
+    /// Bytes of the text.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Bytes of these lines, with newlines.
+    pub fn range(&self, lines: Range<usize>) -> Range<usize> {
+        let start = |i: usize| {
+            let line = self.lines.get(i)?;
+            Some((line.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize))
+        };
+        let of = |i: usize| start(i).unwrap_or(self.text.len());
+        of(lines.start)..of(lines.end)
+    }
+
+    /// An omission of these lines.
     pub fn omission(&self, lines: Range<usize>, unit: Unit, first: usize, count: usize) -> Omission {
-        Omission { range: self.ranges[lines.start].start..self.ranges[lines.end - 1].end, unit, first, count }
+        Omission { range: self.range(lines), unit, first, count }
     }
 }
 

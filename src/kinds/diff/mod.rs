@@ -42,7 +42,7 @@ impl Kind for Diff {
         let source = Source::new(text);
         let mut covered = 0;
         let (mut heads, mut hunks) = (0, 0);
-        for part in parse::parse(&source.lines) {
+        for part in parse::parts(&source.lines) {
             match part {
                 Part::Raw(_) => continue,
                 Part::Head(_) => heads += 1,
@@ -66,7 +66,7 @@ impl Kind for Diff {
         let all = choose::Choice::all();
         let mut written = write::write(&source, &parts, &all);
         // A text that the encoding cannot carry (none is known) stays as it is.
-        if decode::decode(&written.text).as_deref() != Some(text) {
+        if !decode::decodes_to(&written.text, text) {
             return None;
         }
         let mut words = written.words(None);
@@ -74,6 +74,7 @@ impl Kind for Diff {
         if cx.may_omit() {
             let choice =
                 choose::choose(&source, &parts, text, cx.query, cx.options, || cx.tokens.count(text));
+            drop(written);
             written = write::write(&source, &parts, &choice);
             words = written.words(choice.context_lines);
             if written.cuts_context || written.cuts_blobs {

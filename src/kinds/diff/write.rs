@@ -56,7 +56,8 @@ struct Writer<'s, 't> {
 
 /// Writes the parts of a diff as chosen.
 pub fn write(source: &Source<'_>, parts: &[Part<'_>], choice: &Choice) -> Written {
-    let out = Written { text: String::new(), omissions: Vec::new(), cuts_context: false, cuts_blobs: false };
+    let text = String::with_capacity(source.len());
+    let out = Written { text, omissions: Vec::new(), cuts_context: false, cuts_blobs: false };
     let mut w = Writer { source, out, delta: Some(0) };
     let mut file = 0;
     let mut hunk_ordinal = 0;

@@ -16,7 +16,6 @@ mod ungroup;
 
 use super::{Context, Kind};
 use crate::mark::Rendered;
-use crate::select;
 use shape::Shape;
 
 /// See the module.
@@ -52,21 +51,20 @@ impl Kind for Search {
 
 fn compress_matches(text: &str, style: matches::Style, cx: &Context<'_>) -> Option<Rendered> {
     let parsed = matches::parse(text, style);
-    let ranges = select::lines(text);
-    let all = vec![true; ranges.len()];
-    let whole = group::encode(&parsed, &ranges, &all, |_| true);
+    let mut transforms = vec!["search:group"];
+    let choice = cx
+        .may_omit()
+        .then(|| choose::choose(&parsed, text, cx.query, cx.options, || cx.tokens.count(text)))
+        .filter(|choice| choice.keep.contains(&false));
+    let mut grouped = group::encode(&parsed, &vec![true; parsed.len()], |_| true);
     // A text that the encoding cannot carry (none is known) stays as it is.
-    if ungroup::decode(&whole.text, &whole.words).as_deref() != Some(text) {
+    if !ungroup::decodes_to(&grouped.text, &grouped.words, text) {
         return None;
     }
-    let mut grouped = whole;
-    let mut transforms = vec!["search:group"];
-    if cx.may_omit() {
-        let choice = choose::choose(&parsed, &ranges, text, cx.query, cx.options, || cx.tokens.count(text));
-        if choice.keep.contains(&false) {
-            grouped = group::encode(&parsed, &ranges, &choice.keep, |path| choice.named[path]);
-            transforms.push("search:select");
-        }
+    if let Some(choice) = choice {
+        drop(grouped);
+        grouped = group::encode(&parsed, &choice.keep, |path| choice.named[path]);
+        transforms.push("search:select");
     }
     Some(Rendered {
         text: grouped.text,

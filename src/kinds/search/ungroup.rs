@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::form::{Form, is_like_name, number};
-use super::matches::{GROUP_SEPARATOR, split_lines};
+use super::matches::GROUP_SEPARATOR;
+use crate::blocks::lines;
+use crate::kinds::sink::{Same, Sink};
 use crate::mark::MARK_OPEN;
 
 /// What a line of the body is, as far as it can be told by itself.
@@ -13,32 +15,44 @@ fn is_transparent(line: &str) -> bool {
 
 /// Gives back the lines that `encode` was given, marks in their places.
 pub fn decode(body: &str, words: &str) -> Option<String> {
-    let form = Form::of(words)?;
-    let lines = split_lines(body);
     let mut out = String::with_capacity(body.len() * 2);
+    decode_into(&mut out, body, words)?;
+    Some(out)
+}
+
+/// Whether a body decodes to `text`.
+pub fn decodes_to(body: &str, words: &str, text: &str) -> bool {
+    let mut same = Same::new(text);
+    decode_into(&mut same, body, words).is_some() && same.is_same()
+}
+
+fn decode_into(out: &mut impl Sink, body: &str, words: &str) -> Option<()> {
+    let form = Form::of(words)?;
     let mut path = "";
-    let mut run: Vec<(Option<u64>, &str, u8, &str)> = Vec::new();
+    let mut run: Vec<Decoded<'_>> = Vec::new();
     let mut names: HashMap<&str, &str> = HashMap::new();
-    for (i, line) in lines.iter().enumerate() {
+    let mut lines =
+        lines::lines(body, 0..body.len()).map(|range| body[range].trim_end_matches('\n')).peekable();
+    while let Some(line) = lines.next() {
         if let Some((numbers, separator, text)) = form.read(line) {
             let text = if form.has_names { resolve(text, &mut names)? } else { text };
             if numbers.contains(',') {
                 for n in numbers.split(',') {
-                    run.push((Some(number(n)?), n, separator, text));
+                    run.push(Decoded { joined: Some(number(n)?), number: n, separator, text });
                 }
             } else {
-                run.push((None, numbers, separator, text));
+                run.push(Decoded { joined: None, number: numbers, separator, text });
             }
             continue;
         }
-        flush(&mut out, &mut run, path, form);
+        flush(out, &mut run, path, form);
         if is_transparent(line) {
             out.push_str(line);
             out.push('\n');
             continue;
         }
         let plain = line.strip_prefix('\\').unwrap_or(line);
-        let next = lines.get(i + 1).copied().unwrap_or_default();
+        let next = lines.peek().copied().unwrap_or_default();
         let is_path = form.style.pathed
             && (form.read(next).is_some() || next.starts_with(MARK_OPEN) && !line.starts_with('\\'));
         if is_path {
@@ -48,11 +62,11 @@ pub fn decode(body: &str, words: &str) -> Option<String> {
             out.push('\n');
         }
     }
-    flush(&mut out, &mut run, path, form);
-    if !body.ends_with('\n') && out.ends_with('\n') {
-        out.pop();
+    flush(out, &mut run, path, form);
+    if !body.ends_with('\n') {
+        out.pop_newline();
     }
-    Some(out)
+    Some(())
 }
 
 fn resolve<'b>(text: &'b str, names: &mut HashMap<&'b str, &'b str>) -> Option<&'b str> {
@@ -72,12 +86,21 @@ fn resolve<'b>(text: &'b str, names: &mut HashMap<&'b str, &'b str>) -> Option<&
     }
 }
 
-fn flush(out: &mut String, run: &mut Vec<(Option<u64>, &str, u8, &str)>, path: &str, form: Form) {
+/// A line of a run, before it is put in its place.
+struct Decoded<'b> {
+    /// Its number, if its text stands in several lines.
+    joined: Option<u64>,
+    number: &'b str,
+    separator: u8,
+    text: &'b str,
+}
+
+fn flush(out: &mut impl Sink, run: &mut Vec<Decoded<'_>>, path: &str, form: Form) {
     // Only runs with joined lines were in ascending order for sure.
-    if run.iter().any(|(n, ..)| n.is_some()) {
-        run.sort_by_key(|(n, digits, ..)| n.or_else(|| number(digits)));
+    if run.iter().any(|line| line.joined.is_some()) {
+        run.sort_by_key(|line| line.joined.or_else(|| number(line.number)));
     }
-    for (_, number, separator, text) in run.drain(..) {
+    for Decoded { number, separator, text, .. } in run.drain(..) {
         let separator = char::from(separator);
         if form.style.pathed {
             out.push_str(path);
