@@ -24,6 +24,9 @@ const OTHER_NOUNS: &[&str] = &[
     "资料",
 ];
 
+/// What the nouns in ASCII begin with.
+const FIRST_LETTERS: &str = "acdepqrswACDEPQRSW";
+
 /// Where a numbered passage begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marker {
@@ -40,6 +43,10 @@ pub fn marker(line: &str) -> Option<Marker> {
     let body = line.trim_start_matches([' ', '#', '*', '-', '=', '<', '_', '>']);
     let lead = line.len() - body.len();
     if lead > 12 {
+        return None;
+    }
+    // Most lines begin otherwise.
+    if !body.starts_with(|c: char| "[【\t".contains(c) || !c.is_ascii() || FIRST_LETTERS.contains(c)) {
         return None;
     }
     let (noun, is_sure) = noun(body);
@@ -107,6 +114,13 @@ fn digits(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nouns_begin_with_the_letters_that_are_looked_for() {
+        for noun in [SURE_NOUNS, OTHER_NOUNS].concat() {
+            assert!(!noun.is_ascii() || noun.starts_with(|c| FIRST_LETTERS.contains(c)), "{noun}");
+        }
+    }
 
     #[test]
     fn markers_of_many_pipelines() {

@@ -92,6 +92,11 @@ impl<'t> Echoes<'t> {
         self.outputs.push(Output { source, done, lines: OnceCell::new() });
     }
 
+    /// Whether there is nothing to refer to.
+    pub(super) fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
     /// A mark for the whole of a text, if what it has become (`visible`) stands in an earlier output.
     pub(super) fn whole(&self, source: &str, done: &Done) -> Option<Rendered> {
         let visible = done.visible(source);

@@ -124,6 +124,8 @@ impl Ground<'_> {
     ) -> (Vec<Arc<Done>>, usize, bool) {
         let limit = self.options.model_limit;
         let mut echoes = Echoes::default();
+        let is_output = |job: &(usize, usize)| self.messages[job.0].texts[job.1].source == Source::ToolOutput;
+        let last_output = self.jobs.iter().rposition(is_output).unwrap_or(0);
         let mut results: Vec<Arc<Done>> = Vec::with_capacity(self.jobs.len());
         let (mut total, mut over) = (0, 0);
         for turn in turns::turns(self.messages) {
@@ -133,7 +135,8 @@ impl Ground<'_> {
             let theirs: usize = turn.clone().filter(|i| !own(i)).map(|i| self.counts[i]).sum();
             let mut after = total + theirs;
             while self.jobs.get(results.len()).is_some_and(|(i, _)| turn.contains(i)) {
-                let done = self.echo(results.len(), epochs, &mut echoes, form);
+                let job = results.len();
+                let done = self.echo(job, epochs, &mut echoes, form, job < last_output);
                 after -= done.saved.min(after);
                 results.push(done);
             }
@@ -196,13 +199,15 @@ impl Ground<'_> {
         raised
     }
 
-    /// The result of a job in its place: a back-reference if that saves more. Registers what is visible.
+    /// The result of a job in its place: a back-reference if that saves more. Registers what is visible
+    /// where a later output may refer to it.
     fn echo<'e>(
         &'e self,
         job: usize,
         epochs: &Epochs,
         echoes: &mut Echoes<'e>,
         form: &mut impl FnMut(usize, Stage) -> Arc<Done>,
+        may_be_referred_to: bool,
     ) -> Arc<Done> {
         let (i, t) = self.jobs[job];
         let text = &self.messages[i].texts[t];
@@ -217,7 +222,9 @@ impl Ground<'_> {
             let whole = echoes.whole(text.text, &result);
             whole.or_else(|| by_line.then(|| echoes.lines(text.text, &result.source_print(text.text)))?)
         };
-        if let Some(mut echo) = (!is_ours && epochs.stages[job] == Stage::None).then(find).flatten() {
+        if let Some(mut echo) =
+            (!is_ours && !echoes.is_empty() && epochs.stages[job] == Stage::None).then(find).flatten()
+        {
             let before = text::count(self.counter, text.text);
             let mut after = text::count(self.counter, &echo.text);
             // What is left of it may still be written shorter (numbered lines, say).
@@ -238,7 +245,9 @@ impl Ground<'_> {
                 });
             }
         }
-        echoes.push(text.text, result.clone(), by_line);
+        if may_be_referred_to {
+            echoes.push(text.text, result.clone(), by_line);
+        }
         result
     }
 

@@ -59,6 +59,14 @@ pub trait Kind: Sync {
     /// part of the text, or be linear and cheap.
     fn recognise(&self, text: &str) -> u8;
 
+    /// Whether [`Kind::recognise`] could say `least` or more; much cheaper than asking it, and true where
+    /// in doubt. Kinds that could not be surer than the one already found are not asked: looking at
+    /// a text of a few kilobytes with every kind's eyes costs more than compressing it.
+    fn may_reach(&self, text: &str, least: u8) -> bool {
+        let _ = (text, least);
+        true
+    }
+
     /// Compresses `text`, or returns `None` if there is nothing to gain. The result is accepted only
     /// if it has fewer tokens; the caller checks that.
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered>;
@@ -90,8 +98,12 @@ pub const ALL: &[&dyn Kind] = &[
 pub fn recognise(text: &str) -> Option<&'static dyn Kind> {
     let mut best: Option<(u8, &'static dyn Kind)> = None;
     for kind in ALL {
+        let least = best.map_or(MIN_CONFIDENCE, |(confidence, _)| confidence.saturating_add(1));
+        if !kind.may_reach(text, least) {
+            continue;
+        }
         let confidence = kind.recognise(text);
-        if confidence >= MIN_CONFIDENCE && best.is_none_or(|(c, _)| confidence > c) {
+        if confidence >= least {
             best = Some((confidence, *kind));
         }
     }

@@ -11,7 +11,8 @@ const BYTES_PER_LINE: usize = 32;
 
 /// A diff, split.
 pub struct Source<'t> {
-    text: &'t str,
+    /// The text.
+    pub text: &'t str,
     /// Lines without their newlines.
     pub lines: Vec<&'t str>,
     /// Whether the last line ends with a newline.
@@ -27,11 +28,6 @@ impl<'t> Source<'t> {
             line.strip_suffix('\n').unwrap_or(line)
         }));
         Source { text, lines, ends_with_newline: text.ends_with('\n') }
-    }
-
-    /// Bytes of the text.
-    pub fn len(&self) -> usize {
-        self.text.len()
     }
 
     /// Bytes of these lines, with newlines.

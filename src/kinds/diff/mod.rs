@@ -28,6 +28,8 @@ pub struct Diff;
 
 /// Share of the lines that must belong to files and hunks, in percent.
 const MIN_SHARE: usize = 45;
+/// How sure it is of headers with hunks below them: no search looks like that, so none is asked.
+const MOST_SURE: u8 = 98;
 
 impl Kind for Diff {
     fn name(&self) -> &'static str {
@@ -54,35 +56,36 @@ impl Kind for Diff {
         let share = covered * 100 / source.lines.len().max(1);
         match share {
             _ if hunks == 0 => 0,
-            MIN_SHARE.. if heads > 0 => 97,
+            MIN_SHARE.. if heads > 0 => MOST_SURE,
             MIN_SHARE.. => 85,
             _ => 0,
         }
     }
 
+    fn may_reach(&self, _text: &str, least: u8) -> bool {
+        least <= MOST_SURE
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         let source = Source::new(text);
         let parts = parse::parse(&source.lines);
-        let all = choose::Choice::all();
-        let mut written = write::write(&source, &parts, &all);
         // A text that the encoding cannot carry (none is known) stays as it is.
-        if !decode::decodes_to(&written.text, text) {
+        if !write::comes_back(&source, &parts) {
             return None;
         }
-        let mut words = written.words(None);
         let mut transforms = vec!["diff:headers"];
-        if cx.may_omit() {
-            let choice =
-                choose::choose(&source, &parts, text, cx.query, cx.options, || cx.tokens.count(text));
-            drop(written);
-            written = write::write(&source, &parts, &choice);
-            words = written.words(choice.context_lines);
-            if written.cuts_context || written.cuts_blobs {
-                transforms.push("diff:context");
-            }
-            if choice.files.iter().any(|f| matches!(f, choose::Fate::Front(..))) {
-                transforms.push("diff:select");
-            }
+        let choice = if cx.may_omit() {
+            choose::choose(&source, &parts, text, cx.query, cx.options, || cx.tokens.count(text))
+        } else {
+            choose::Choice::all()
+        };
+        let written = write::write(&source, &parts, &choice);
+        let words = written.words(choice.context_lines);
+        if written.cuts_context || written.cuts_blobs {
+            transforms.push("diff:context");
+        }
+        if choice.files.iter().any(|f| matches!(f, choose::Fate::Front(..))) {
+            transforms.push("diff:select");
         }
         Some(Rendered { text: written.text, header: Some(words), omissions: written.omissions, transforms })
     }

@@ -13,12 +13,16 @@ use std::ops::Range;
 
 use super::choose::{Choice, Fate, Front};
 use super::context::near_changes;
+use super::decode::Decoder;
 use super::head;
 use super::lines::{Source, begins_file, counts, is_hunk_line, needs_escape};
 use super::parse::{At, Hunk, Part};
 use super::statistics::statistics;
+use crate::kinds::sink::Same;
 use crate::mark::{self, Omission, Unit};
 
+/// So many bytes at least are decoded at once, to see whether they come back.
+const MIN_DECODED_BYTES: usize = 64 << 10;
 /// Words of the header of a diff that lost nothing.
 pub const WORDS: &str = "diff path, @@ new line";
 
@@ -56,7 +60,35 @@ struct Writer<'s, 't> {
 
 /// Writes the parts of a diff as chosen.
 pub fn write(source: &Source<'_>, parts: &[Part<'_>], choice: &Choice) -> Written {
-    let text = String::with_capacity(source.len());
+    write_by_file(source, parts, choice, |_| ())
+}
+
+/// Whether a diff comes back byte for byte once it is written with short headers. What is written is
+/// decoded and dropped again file by file: a large diff does not stand in memory twice.
+pub fn comes_back(source: &Source<'_>, parts: &[Part<'_>]) -> bool {
+    let mut decoder = Decoder::new(Same::new(source.text));
+    let mut is_readable = true;
+    let mut read = |body: &mut String| {
+        is_readable = is_readable && decoder.feed(body).is_some();
+        body.clear();
+    };
+    let mut rest = write_by_file(source, parts, &Choice::all(), |body| {
+        if body.len() >= MIN_DECODED_BYTES {
+            read(body);
+        }
+    });
+    read(&mut rest.text);
+    is_readable && decoder.out.is_same()
+}
+
+/// Writes; `at_file` may take what was written before the header of a file.
+fn write_by_file(
+    source: &Source<'_>,
+    parts: &[Part<'_>],
+    choice: &Choice,
+    mut at_file: impl FnMut(&mut String),
+) -> Written {
+    let text = String::with_capacity(source.text.len());
     let out = Written { text, omissions: Vec::new(), cuts_context: false, cuts_blobs: false };
     let mut w = Writer { source, out, delta: Some(0) };
     let mut file = 0;
@@ -76,6 +108,10 @@ pub fn write(source: &Source<'_>, parts: &[Part<'_>], choice: &Choice) -> Writte
             }
             Part::Head(head) => {
                 file += 1;
+                // Such a line is none of a hunk, in its short form neither.
+                if source.lines[head.lines.start].starts_with(head::SHORT) {
+                    at_file(&mut w.out.text);
+                }
                 w.head(head.lines.clone(), choice.with_blobs);
             }
             Part::Hunk(_) | Part::Binary(_) => {

@@ -40,6 +40,10 @@ impl Kind for Prose {
         recognise::confidence(text)
     }
 
+    fn may_reach(&self, text: &str, least: u8) -> bool {
+        recognise::may_reach(text, least)
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         if !cx.may_omit() {
             return None;

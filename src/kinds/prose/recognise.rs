@@ -1,6 +1,8 @@
 //! Whether a text is written language: sentences of words, not code, logs, listings or tables. Looks at
 //! a bounded part of the text.
 
+use std::ops::Range;
+
 use crate::blocks::{lines, passages};
 
 /// How much of the text is looked at: its start and its middle, in bytes each.
@@ -12,14 +14,32 @@ const MIN_WORD_SHARE: f64 = 0.75;
 /// Written sentences are shorter than this on average, in bytes.
 const MAX_SENTENCE_BYTES: f64 = 600.0;
 
+/// How sure it is of sentences, and of passages that a pipeline has numbered …
+const SURE_OF_SENTENCES: u8 = 70;
+const SURE_OF_PASSAGES: u8 = 90;
+/// … so many of them at least.
+const MIN_MARKERS: usize = 2;
+
+/// Whether [`confidence`] could be `least` or more.
+pub(super) fn may_reach(text: &str, least: u8) -> bool {
+    let markers = |part: &str| {
+        let is_sure = |line: &Range<usize>| passages::marker(&part[line.clone()]).is_some_and(|m| m.is_sure);
+        lines::lines(part, 0..part.len()).filter(is_sure).take(MIN_MARKERS).count()
+    };
+    least <= SURE_OF_SENTENCES
+        || least <= SURE_OF_PASSAGES && samples(text).map(markers).sum::<usize>() >= MIN_MARKERS
+}
+
 /// Confidence that `text` is prose, 0 to 100.
 pub(super) fn confidence(text: &str) -> u8 {
     let mut seen = Seen::default();
-    seen.look(sample(text, 0));
-    if text.len() > 3 * SAMPLE_BYTES {
-        seen.look(sample(text, text.len() / 2));
-    }
+    samples(text).for_each(|part| seen.look(part));
     seen.confidence()
+}
+
+fn samples(text: &str) -> impl Iterator<Item = &str> {
+    let is_long = text.len() > 3 * SAMPLE_BYTES;
+    std::iter::once(sample(text, 0)).chain(is_long.then(|| sample(text, text.len() / 2)))
 }
 
 fn sample(text: &str, from: usize) -> &str {
@@ -88,7 +108,7 @@ impl Seen {
         if data > MAX_DATA_SHARE || words < MIN_WORD_SHARE || sentence > MAX_SENTENCE_BYTES {
             return 0;
         }
-        if self.markers >= 2 { 90 } else { 70 }
+        if self.markers >= MIN_MARKERS { SURE_OF_PASSAGES } else { SURE_OF_SENTENCES }
     }
 }
 

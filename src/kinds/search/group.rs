@@ -17,8 +17,12 @@ use std::ops::Range;
 
 use super::form::{Form, is_like_name, number};
 use super::matches::{GROUP_SEPARATOR, Parsed};
+use super::ungroup::Decoder;
+use crate::kinds::sink::Same;
 use crate::mark::{self, MARK_OPEN, Omission, Unit};
 
+/// So many bytes at least are decoded at once, to see whether they come back.
+const MIN_DECODED_BYTES: usize = 64 << 10;
 /// A text must be this long, in bytes, to be worth a name …
 const MIN_NAMED_BYTES: usize = 14;
 /// … and save this much by it, in bytes, naming and every repetition counted.
@@ -40,6 +44,42 @@ pub struct Grouped {
 /// Writes the kept lines of `parsed`, grouped. A file of which nothing is kept is named if `is_named`
 /// says so, and is part of a longer mark if not.
 pub fn encode(parsed: &Parsed<'_>, keep: &[bool], is_named: impl Fn(usize) -> bool) -> Grouped {
+    encode_by_file(parsed, keep, is_named, |_, _| ())
+}
+
+/// Whether all of a text comes back byte for byte from its groups. What is written is decoded and
+/// dropped again, some files at a time: a large text does not stand in memory twice.
+pub fn comes_back(parsed: &Parsed<'_>, text: &str) -> bool {
+    let mut decoder: Option<Decoder<Same<'_>>> = None;
+    let mut is_readable = true;
+    let mut read = |form: Form, body: &mut String| {
+        let decoder = decoder.get_or_insert_with(|| Decoder::new(Same::new(text), form));
+        is_readable = is_readable && decoder.feed(body).is_some();
+        body.clear();
+    };
+    let all = vec![true; parsed.len()];
+    let mut rest = encode_by_file(
+        parsed,
+        &all,
+        |_| true,
+        |form, body| {
+            if body.len() >= MIN_DECODED_BYTES {
+                read(form, body);
+            }
+        },
+    );
+    let Some(form) = Form::of(&rest.words) else { return false };
+    read(form, &mut rest.text);
+    is_readable && decoder.is_some_and(|decoder| decoder.out.is_same())
+}
+
+/// Encodes; `at_file` may take what was written before the name of a file.
+fn encode_by_file(
+    parsed: &Parsed<'_>,
+    keep: &[bool],
+    is_named: impl Fn(usize) -> bool,
+    mut at_file: impl FnMut(Form, &mut String),
+) -> Grouped {
     let mut names = Names::new(parsed);
     // The lines are gone over twice, which takes less memory than what is to be written would.
     items(parsed, keep, &is_named, |item| names.count(item));
@@ -52,7 +92,7 @@ pub fn encode(parsed: &Parsed<'_>, keep: &[bool], is_named: impl Fn(usize) -> bo
             let (range, first, count) = (parsed.range(lines.clone()), lines.start + 1, lines.len());
             omissions.push(Omission { range, unit: Unit::Line, first, count });
         }
-        writer.write(item);
+        writer.write(item, &mut at_file);
     });
     let mut text = writer.finish();
     if !parsed.ends_with_newline && text.ends_with('\n') {
@@ -264,10 +304,11 @@ struct Writer<'p, 't> {
 }
 
 impl Writer<'_, '_> {
-    fn write(&mut self, item: Item<'_>) {
+    fn write(&mut self, item: Item<'_>, at_file: &mut impl FnMut(Form, &mut String)) {
         self.write_raw(matches!(item, Item::Mark { .. }));
         match item {
             Item::Path(path) => {
+                at_file(self.form, &mut self.out);
                 let path = self.parsed.paths[path];
                 write_plain(&mut self.out, path, self.form, path == GROUP_SEPARATOR);
                 self.out.push('\n');

@@ -31,6 +31,10 @@ impl Kind for Search {
         shape::shape(text).map_or(0, |(_, sure)| sure)
     }
 
+    fn may_reach(&self, _text: &str, least: u8) -> bool {
+        least <= shape::MOST_SURE
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         match shape::shape(text)?.0 {
             Shape::Matches(style) => compress_matches(text, style, cx),
@@ -56,16 +60,17 @@ fn compress_matches(text: &str, style: matches::Style, cx: &Context<'_>) -> Opti
         .may_omit()
         .then(|| choose::choose(&parsed, text, cx.query, cx.options, || cx.tokens.count(text)))
         .filter(|choice| choice.keep.contains(&false));
-    let mut grouped = group::encode(&parsed, &vec![true; parsed.len()], |_| true);
     // A text that the encoding cannot carry (none is known) stays as it is.
-    if !ungroup::decodes_to(&grouped.text, &grouped.words, text) {
+    if !group::comes_back(&parsed, text) {
         return None;
     }
-    if let Some(choice) = choice {
-        drop(grouped);
-        grouped = group::encode(&parsed, &choice.keep, |path| choice.named[path]);
-        transforms.push("search:select");
-    }
+    let grouped = match choice {
+        Some(choice) => {
+            transforms.push("search:select");
+            group::encode(&parsed, &choice.keep, |path| choice.named[path])
+        }
+        None => group::encode(&parsed, &vec![true; parsed.len()], |_| true),
+    };
     Some(Rendered {
         text: grouped.text,
         header: Some(grouped.words),
