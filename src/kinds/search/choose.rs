@@ -227,9 +227,9 @@ struct Limits {
 fn cut(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, hits: &[bool], limits: &Limits) {
     let mut fixed: usize = parsed.paths.iter().map(|path| path.len() / BYTES_PER_TOKEN + 1).sum();
     let mut costs: Vec<Vec<usize>> = vec![Vec::new(); parsed.paths.len()];
-    for i in 0..parsed.len() {
+    for (i, hit) in hits.iter().enumerate() {
         match parsed.path_of(i) {
-            Some(path) if !hits[i] && choice.keep[i] => {
+            Some(path) if !hit && choice.keep[i] => {
                 let (ranks, rank) = (&mut costs[path], units.rank(i));
                 ranks.resize(ranks.len().max(rank + 1), 0);
                 ranks[rank] += units.cost(i);
@@ -245,8 +245,8 @@ fn cut(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, hits: &[bool], l
         None if limits.min_ranks > 0 => limits.min_ranks,
         None => return cut_files(choice, parsed, units, hits, limits.budget),
     };
-    for i in 0..parsed.len() {
-        if parsed.path_of(i).is_some() && !hits[i] && units.rank(i) >= ranks {
+    for (i, hit) in hits.iter().enumerate() {
+        if parsed.path_of(i).is_some() && !hit && units.rank(i) >= ranks {
             choice.keep[i] = false;
         }
     }

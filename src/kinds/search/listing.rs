@@ -432,7 +432,7 @@ mod tests {
             let text: String = lines.iter().map(|l| format!("{l}\n")).collect();
             for kind in 0..2 {
                 let units = if kind == 0 { path_units(&text) } else { directory_units(&text) };
-                let keep = units.lines.iter().zip(&flags).map(|(l, f)| l.hit.is_none() || f.0).collect();
+                let keep = units.lines().zip(&flags).map(|(l, f)| l.hit.is_none() || f.0).collect();
                 let named = (0..units.paths.len()).map(|i| flags[i].1).collect();
                 let choice = Choice { keep, named };
                 let (listed, long) = match kind {

@@ -67,8 +67,7 @@ pub struct Parsed<'t> {
     firsts: Vec<u32>,
 }
 
-/// A line as offsets in the source; it ends where the next one starts. A text of more than
-/// [`crate::compress::MAX_TEXT_BYTES`] is never read.
+/// A line as offsets in the source, which 32 bits hold; it ends where the next one starts.
 #[derive(Debug, Clone, Copy)]
 struct Packed {
     start: u32,
