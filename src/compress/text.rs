@@ -16,6 +16,10 @@ use crate::tokens::Counter;
 
 /// Why a text with marks of ours in it stays as it is.
 pub(super) const ALREADY: &str = "already compressed";
+/// Why a text beyond [`MAX_TEXT_BYTES`] does.
+const TOO_LARGE: &str = "too large";
+/// Longer texts stay as they are: what is known of a text are 32-bit positions in it.
+pub(crate) const MAX_TEXT_BYTES: usize = u32::MAX as usize;
 /// Shorter texts are not worth a mark, in bytes.
 pub(super) const MIN_TEXT_BYTES: usize = 200;
 
@@ -201,6 +205,10 @@ impl Job<'_> {
 
     fn compute(&self, segments: &[Segment]) -> Done {
         let mut done = Done { why: "nothing to compress", ..Done::default() };
+        if self.text.len() > MAX_TEXT_BYTES {
+            done.why = TOO_LARGE;
+            return done;
+        }
         if mark::is_marked(self.text) {
             done.why = ALREADY;
             return done;

@@ -57,8 +57,8 @@ impl Kind for Code {
         recognise(text)
     }
 
-    fn surest(&self) -> u8 {
-        SUREST
+    fn may_reach(&self, _text: &str, least: u8) -> bool {
+        least <= MOST_SURE
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
@@ -292,14 +292,13 @@ fn confidence(evidence: &Evidence) -> u8 {
     if share < min_share || against > 0.1 || votes_share < MIN_VOTES_SHARE {
         return 0;
     }
-    let sure = (share - 2.0 * against).clamp(0.0, 1.0);
-    (f64::from(LEAST_SURE) + f64::from(SUREST - LEAST_SURE) * sure) as u8
+    (f64::from(LEAST_SURE) + f64::from(MOST_SURE - LEAST_SURE) * (share - 2.0 * against).clamp(0.0, 1.0))
+        as u8
 }
 
-/// Confidence where hardly and where every line looks like code.
+/// How sure code is of itself, from the least to the most.
 const LEAST_SURE: u8 = 50;
-const SUREST: u8 = 92;
-
+const MOST_SURE: u8 = 92;
 /// Votes that are enough where most lines are comments.
 const MIN_VOTES_COMMENTED: u32 = 4;
 /// Share of lines that must look like code.

@@ -21,6 +21,8 @@ mod nested;
 mod read;
 mod records;
 mod roles;
+mod row;
+mod rows;
 mod table;
 mod tape;
 mod text;
@@ -41,7 +43,7 @@ use write::{Writer, Written};
 pub struct Json;
 
 /// How sure this kind is of a text that parses as a whole.
-const WHOLE_CONFIDENCE: u8 = 95;
+const WHOLE_CONFIDENCE: u8 = 100;
 /// How sure it is of a text of which a good part is JSON.
 const PART_CONFIDENCE: u8 = 88;
 /// That part, in percent of the bytes.
@@ -57,11 +59,12 @@ impl Kind for Json {
     }
 
     fn recognise(&self, text: &str) -> u8 {
-        if text.trim_start().starts_with(['{', '[']) && Tape::parse(text).is_some() {
+        if text.trim_start().starts_with(['{', '[']) && tape::is_json(text) {
             return WHOLE_CONFIDENCE;
         }
-        let inside: usize = extents(text).into_iter().map(|range| range.len()).sum();
-        if inside * 100 >= text.trim().len().max(1) * MIN_SHARE_PERCENT { PART_CONFIDENCE } else { 0 }
+        // Rounded up.
+        let least = (text.trim().len().max(1) * MIN_SHARE_PERCENT).div_ceil(100);
+        if extents::cover(text, least) { PART_CONFIDENCE } else { 0 }
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {

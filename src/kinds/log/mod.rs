@@ -49,6 +49,10 @@ impl Kind for Log {
         recognise::confidence(text)
     }
 
+    fn may_reach(&self, text: &str, least: u8) -> bool {
+        recognise::may_reach(text, least)
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         let selected = if cx.may_omit() { select(text, cx) } else { None };
         let Some(mut rendered) = selected else {

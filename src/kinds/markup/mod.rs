@@ -29,15 +29,15 @@ impl Kind for Markup {
 
     fn recognise(&self, text: &str) -> u8 {
         match form(text) {
-            Form::Page => 95,
+            Form::Page => MOST_SURE,
             Form::Fragment => 80,
             Form::Xml => 85,
             Form::Other => 0,
         }
     }
 
-    fn surest(&self) -> u8 {
-        95
+    fn may_reach(&self, _text: &str, least: u8) -> bool {
+        least <= MOST_SURE
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
@@ -52,6 +52,9 @@ impl Kind for Markup {
         }
     }
 }
+
+/// How sure it is of a whole page.
+const MOST_SURE: u8 = 95;
 
 enum Form {
     /// A whole HTML page.

@@ -42,16 +42,8 @@ impl Kind for Prose {
         recognise::confidence(text)
     }
 
-    fn surest(&self) -> u8 {
-        recognise::MARKED
-    }
-
-    fn recognise_above(&self, text: &str, floor: u8) -> u8 {
-        // Only passages with numbers make it surer than usual; they are quickly told.
-        if floor >= recognise::MARKED || (floor >= recognise::USUAL && !recognise::is_marked(text)) {
-            return 0;
-        }
-        self.recognise(text)
+    fn may_reach(&self, text: &str, least: u8) -> bool {
+        recognise::may_reach(text, least)
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {

@@ -27,6 +27,9 @@ const MIN_SHARE: usize = 60;
 /// Above this share of diagnostics a text is a compiler's output, in percent.
 const MAX_DIAGNOSTIC_SHARE: usize = 20;
 
+/// How sure a search is of a text of which every line is a match.
+pub const MOST_SURE: u8 = 98;
+
 /// The shape of a text and how sure it is, 0 to 100.
 pub fn shape(text: &str) -> Option<(Shape, u8)> {
     let sample = sample(text);
@@ -36,7 +39,7 @@ pub fn shape(text: &str) -> Option<(Shape, u8)> {
         return None;
     }
     let share = |n: usize| n * 100 / lines.len();
-    let sure = |n: usize| (60 + share(n) * 38 / 100).min(98) as u8;
+    let sure = |n: usize| (60 + share(n) * 38 / 100).min(usize::from(MOST_SURE)) as u8;
     if let Some(n) = tree::count(&lines).filter(|n| share(*n) >= MIN_SHARE) {
         return Some((Shape::Tree, sure(n)));
     }
