@@ -3,6 +3,7 @@
 pub mod bm25;
 pub mod query;
 pub mod question;
+pub mod scope;
 pub mod terms;
 
 pub use query::Query;

@@ -14,7 +14,7 @@ use super::outline::ItemKind;
 use super::view::{Entry, View};
 use crate::kinds::Context;
 use crate::options::Level;
-use crate::score::{query, terms};
+use crate::score::{query, scope, terms};
 
 /// A longer question describes a task, not a function: a bug report names many and needs others.
 const MAX_QUESTION_BYTES: usize = 600;
@@ -95,7 +95,7 @@ fn bytes_of(lines: &[Range<usize>], range: &Range<usize>) -> usize {
 
 /// The entries that the question names, if it is about few enough.
 fn gate(view: &View, cx: &Context<'_>, lines: &[Range<usize>]) -> Vec<usize> {
-    if cx.query.question.len() > MAX_QUESTION_BYTES {
+    if cx.query.question.len() > MAX_QUESTION_BYTES || scope::asks_for_others(&cx.query.question) {
         return Vec::new();
     }
     let names = names(&cx.query.question, &cx.query.literals);

@@ -24,6 +24,10 @@ const MAX_DEPTH: usize = 256;
 
 /// Leaves out the records that the question does not concern.
 pub(super) fn select(text: &str, cx: &Context<'_>) -> Option<Rendered> {
+    let asked = &cx.query.question;
+    if score::scope::asks_about_all(asked) || score::scope::asks_beyond(asked) {
+        return None;
+    }
     let records = records(text)?;
     let inside: usize = records.iter().map(Range::len).sum();
     if (inside as f64) < MIN_LIST_SHARE * text.len() as f64 {

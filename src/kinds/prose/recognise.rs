@@ -13,7 +13,7 @@ const MIN_WORD_SHARE: f64 = 0.75;
 const MAX_SENTENCE_BYTES: f64 = 600.0;
 
 /// Confidence that `text` is prose, 0 to 100.
-pub(super) fn confidence(text: &str) -> u8 {
+pub fn confidence(text: &str) -> u8 {
     let mut seen = Seen::default();
     seen.look(sample(text, 0));
     if text.len() > 3 * SAMPLE_BYTES {
