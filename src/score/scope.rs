@@ -42,9 +42,8 @@ const SIGNS: &[&str] = &[">", "<", "≥", "≤", "!="];
 pub fn asks_about_all(question: &str) -> bool {
     let said = spoken(question);
     ALL_PHRASES.iter().any(|phrase| said.contains(phrase))
-        || words(&said).any(|word| {
-            ALL.contains(&word) || ALL_STARTS.iter().any(|start| word.starts_with(start))
-        })
+        || words(&said)
+            .any(|word| ALL.contains(&word) || ALL_STARTS.iter().any(|start| word.starts_with(start)))
 }
 
 /// Whether a question asks for more than what it names: for others, or for a comparison with them.
@@ -136,7 +135,9 @@ fn sentences(said: &str) -> impl Iterator<Item = &str> {
         }
         let ends = |(at, c): (usize, char)| {
             let next = &rest[at + c.len_utf8()..];
-            let is_end = c == '\n' || c == '？' || (matches!(c, '.' | '!' | '?') && (next.is_empty() || next.starts_with([' ', '\n'])));
+            let is_end = c == '\n'
+                || c == '？'
+                || (matches!(c, '.' | '!' | '?') && (next.is_empty() || next.starts_with([' ', '\n'])));
             is_end.then_some(at + c.len_utf8())
         };
         let end = rest.char_indices().find_map(ends).unwrap_or(rest.len());

@@ -8,8 +8,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::lines::Source;
 use super::parse::Part;
-use super::write::Source;
 use crate::options::{Level, Options};
 use crate::score::{Query, scope};
 

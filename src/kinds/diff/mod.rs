@@ -1,19 +1,26 @@
 //! Diffs: unified, `git diff`, `git show`, `git log -p`.
 //!
-//! Headers are shortened without loss ([`head`], [`write`]): what is written is decoded again before
+//! Headers are shortened without loss ([`head`], [`write`], [`decode`]): what is written is decoded again before
 //! it is accepted. Beyond that, context is cut to a line on either side with the hunks' places
 //! recomputed, blob hashes are left out (both said in the block's header), and the hunks of generated
 //! files and of files beside the question become one mark each ([`choose`]). Linear.
 
 mod choose;
+mod context;
+mod decode;
 mod head;
+mod lines;
 mod parse;
+mod statistics;
 mod write;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod write_tests;
 
 use super::{Context, Kind};
 use crate::mark::Rendered;
+use lines::Source;
 use parse::Part;
-use write::Source;
 
 /// See the module.
 #[derive(Debug)]
@@ -59,7 +66,7 @@ impl Kind for Diff {
         let all = choose::Choice::all();
         let mut written = write::write(&source, &parts, &all);
         // A text that the encoding cannot carry (none is known) stays as it is.
-        if write::decode(&written.text).as_deref() != Some(text) {
+        if decode::decode(&written.text).as_deref() != Some(text) {
             return None;
         }
         let mut words = written.words(None);
@@ -80,7 +87,7 @@ impl Kind for Diff {
     }
 
     fn expand(&self, body: &str, words: &str) -> Option<String> {
-        words.starts_with(write::WORDS).then(|| write::decode(body)).flatten()
+        words.starts_with(write::WORDS).then(|| decode::decode(body)).flatten()
     }
 }
 

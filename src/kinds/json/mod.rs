@@ -20,6 +20,8 @@ mod links;
 mod nested;
 mod read;
 mod roles;
+mod row;
+mod rows;
 mod strings;
 mod table;
 mod tape;
@@ -110,10 +112,8 @@ fn encode(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
     if let Some(changed) = change(tape, gate.as_ref(), cx) {
         let new = Tape::parse(&changed.json)?;
         let written = Writer::new(&new, &named, None).document();
-        let mut out = shorter(&new, written).unwrap_or_else(|| Rendered {
-            text: changed.json.clone(),
-            ..Rendered::default()
-        });
+        let mut out = shorter(&new, written)
+            .unwrap_or_else(|| Rendered { text: changed.json.clone(), ..Rendered::default() });
         out.omissions = changed.omissions;
         out.transforms.extend(changed.transforms);
         if changed.has_blocks {

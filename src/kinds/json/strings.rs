@@ -176,7 +176,8 @@ impl Passages {
         let start = out.len();
         let mut push = |id: Id| {
             let raw = if tape.kind(id) == Kind::String { tape.inner(id) } else { tape.raw(id) };
-            if id != text && raw.len() <= MAX_TITLE_BYTES && out.len() - start + raw.len() < MAX_TITLES_BYTES {
+            if id != text && raw.len() <= MAX_TITLE_BYTES && out.len() - start + raw.len() < MAX_TITLES_BYTES
+            {
                 out.push_str(&text::decode(raw).unwrap_or(Cow::Borrowed("")).replace('\n', " "));
                 out.push(' ');
             }
@@ -269,8 +270,10 @@ pub fn compress(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Changed> {
         out.json.push_str(&tape.src()[done..source]);
         text::escape(&mut out.json, &new.text);
         done = tape.range(id).end - 1;
-        out.transforms.extend(new.transforms.into_iter().filter(|t| !out.transforms.contains(t)).collect::<Vec<_>>());
-        let offset = |at: usize| text::source_offsets(tape.inner(id), &[at]).first().map_or(0, |n| source + n);
+        out.transforms
+            .extend(new.transforms.into_iter().filter(|t| !out.transforms.contains(t)).collect::<Vec<_>>());
+        let offset =
+            |at: usize| text::source_offsets(tape.inner(id), &[at]).first().map_or(0, |n| source + n);
         // Omissions are in order, except that one may hold others (a page, terminal colours): few do.
         let mut ends: Vec<usize> = new.omissions.iter().flat_map(|o| [o.range.start, o.range.end]).collect();
         let is_sorted = ends.is_sorted();

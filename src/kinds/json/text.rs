@@ -193,7 +193,8 @@ pub fn source_offsets(inner: &str, offsets: &[usize]) -> Vec<usize> {
                 (at, data) = (at + step, data + step);
                 continue;
             }
-            let unit = |from: usize| u32::from_str_radix(inner.get(from..from + 4).unwrap_or(""), 16).unwrap_or(0);
+            let unit =
+                |from: usize| u32::from_str_radix(inner.get(from..from + 4).unwrap_or(""), 16).unwrap_or(0);
             let (used, bytes) = match b.get(at + 1) {
                 Some(b'u') => match unit(at + 2) {
                     0xd800..=0xdbff => (12, 4),

@@ -53,8 +53,7 @@ impl Kind for Prose {
 
 /// Whether sentences may go at all: a question asks for a part of the text, or the caller names a ratio.
 fn may_select(cx: &Context<'_>) -> bool {
-    cx.may_omit()
-        && (cx.options.target_ratio.is_some() || question::question(&cx.query.question).is_some())
+    cx.may_omit() && (cx.options.target_ratio.is_some() || question::question(&cx.query.question).is_some())
 }
 
 /// Which units of `document`, a split of `text`, stay; `None` if all do. Those in `must` do.

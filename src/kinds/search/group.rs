@@ -10,12 +10,13 @@
 //! ```
 //!
 //! `separator` is a space; with context it is `:` for a match and a space for context. The words of
-//! the header say which form a body has. Encoding and decoding are linear.
+//! the header say which form a body has. Encoding and decoding ([`super::ungroup`]) are linear.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::matches::{GROUP_SEPARATOR, Match, Parsed, Style, split_lines};
+use super::form::{Form, is_like_name, number};
+use super::matches::{GROUP_SEPARATOR, Match, Parsed};
 use crate::mark::{self, MARK_OPEN, Omission, Unit};
 
 /// A text must be this long, in bytes, to be worth a name …
@@ -24,76 +25,6 @@ const MIN_NAMED_BYTES: usize = 14;
 const MIN_NAMED_GAIN_BYTES: usize = 16;
 /// What "&1 " and "*1" cost, in bytes of ordinary text (two tokens).
 const NAME_COST_BYTES: usize = 8;
-/// Numbers of more digits are not sorted by.
-const MAX_NUMBER_DIGITS: usize = 12;
-
-/// Says that texts have names.
-const NAMED_WORDS: &str = "; &1 names a text, *1 repeats it";
-
-/// The words for each style, without and with context.
-const FORMS: [(Style, bool, &str); 6] = [
-    (Style { pathed: true, numbered: true }, false, "path, then line text"),
-    (Style { pathed: true, numbered: true }, true, "path, then line:match or line context"),
-    (Style { pathed: false, numbered: true }, false, "line text"),
-    (Style { pathed: false, numbered: true }, true, "line:match or line context"),
-    (Style { pathed: true, numbered: false }, false, "path, then its matches"),
-    (Style { pathed: true, numbered: false }, true, "path, then :match or context"),
-];
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy)]
-struct Form {
-    style: Style,
-    has_context: bool,
-    has_names: bool,
-}
-
-impl Form {
-    fn words(self) -> String {
-        let base =
-            FORMS.iter().find(|(style, context, _)| *style == self.style && *context == self.has_context);
-        let names = if self.has_names { NAMED_WORDS } else { "" };
-        format!("{}{names}", base.map_or("", |(_, _, words)| words))
-    }
-
-    fn of(words: &str) -> Option<Form> {
-        let (base, has_names) = match words.strip_suffix(NAMED_WORDS) {
-            Some(base) => (base, true),
-            None => (words, false),
-        };
-        let (style, has_context, _) = FORMS.iter().find(|(_, _, w)| *w == base)?;
-        Some(Form { style: *style, has_context: *has_context, has_names })
-    }
-
-    /// What stands in the body for a separator of the source.
-    fn separator(self, of: u8) -> char {
-        match of {
-            b':' if self.has_context => ':',
-            b'=' => '=',
-            _ => ' ',
-        }
-    }
-
-    /// Reads a line of the body as a match: numbers, separator of the source, text.
-    fn read(self, line: &str) -> Option<(&str, u8, &str)> {
-        let numbers = match self.style.numbered {
-            true => line.bytes().take_while(|b| b.is_ascii_digit() || *b == b',').count(),
-            false => 0,
-        };
-        if self.style.numbered && !line.starts_with(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
-        let separator = match line.as_bytes().get(numbers)? {
-            b':' if self.has_context => b':',
-            b'=' if self.has_context => b'=',
-            b' ' if self.has_context => b'-',
-            b' ' => b':',
-            _ => return None,
-        };
-        Some((&line[..numbers], separator, &line[numbers + 1..]))
-    }
-}
-
 /// A line of the body before it is written.
 enum Item<'t> {
     Path(&'t str),
@@ -257,12 +188,6 @@ fn is_ascending(run: &[Item<'_>]) -> bool {
     })
 }
 
-/// A number that can be written in one way only.
-fn number(digits: &str) -> Option<u64> {
-    let is_canonical = digits.len() <= MAX_NUMBER_DIGITS && (digits == "0" || !digits.starts_with('0'));
-    is_canonical.then(|| digits.parse().ok()).flatten()
-}
-
 /// Texts that pay for a name.
 fn names<'t>(items: &[Item<'t>]) -> HashMap<&'t str, Option<usize>> {
     let mut counts: HashMap<&'t str, usize> = HashMap::new();
@@ -324,12 +249,6 @@ fn write(items: &[Item<'_>], form: Form, names: &HashMap<&str, Option<usize>>) -
     out
 }
 
-/// A text that could be read as a name, or as an escaped one.
-fn is_like_name(text: &str) -> bool {
-    text.starts_with('\\')
-        || text.starts_with(['&', '*']) && text[1..].starts_with(|c: char| c.is_ascii_digit())
-}
-
 fn write_plain(out: &mut String, line: &str, form: Form, must_escape: bool) {
     if must_escape || line.starts_with('\\') || line.starts_with(MARK_OPEN) || form.read(line).is_some() {
         out.push('\\');
@@ -337,96 +256,12 @@ fn write_plain(out: &mut String, line: &str, form: Form, must_escape: bool) {
     out.push_str(line);
 }
 
-/// What a line of the body is, as far as it can be told by itself.
-fn is_transparent(line: &str) -> bool {
-    line == GROUP_SEPARATOR || line.starts_with(MARK_OPEN)
-}
-
-/// Gives back the lines that `encode` was given, marks in their places.
-pub fn decode(body: &str, words: &str) -> Option<String> {
-    let form = Form::of(words)?;
-    let lines = split_lines(body);
-    let mut out = String::with_capacity(body.len() * 2);
-    let mut path = "";
-    let mut run: Vec<(Option<u64>, &str, u8, &str)> = Vec::new();
-    let mut names: HashMap<&str, &str> = HashMap::new();
-    for (i, line) in lines.iter().enumerate() {
-        if let Some((numbers, separator, text)) = form.read(line) {
-            let text = if form.has_names { resolve(text, &mut names)? } else { text };
-            if numbers.contains(',') {
-                for n in numbers.split(',') {
-                    run.push((Some(number(n)?), n, separator, text));
-                }
-            } else {
-                run.push((None, numbers, separator, text));
-            }
-            continue;
-        }
-        flush(&mut out, &mut run, path, form);
-        if is_transparent(line) {
-            out.push_str(line);
-            out.push('\n');
-            continue;
-        }
-        let plain = line.strip_prefix('\\').unwrap_or(line);
-        let next = lines.get(i + 1).copied().unwrap_or_default();
-        let is_path = form.style.pathed
-            && (form.read(next).is_some() || next.starts_with(MARK_OPEN) && !line.starts_with('\\'));
-        if is_path {
-            path = plain;
-        } else {
-            out.push_str(plain);
-            out.push('\n');
-        }
-    }
-    flush(&mut out, &mut run, path, form);
-    if !body.ends_with('\n') && out.ends_with('\n') {
-        out.pop();
-    }
-    Some(out)
-}
-
-fn resolve<'b>(text: &'b str, names: &mut HashMap<&'b str, &'b str>) -> Option<&'b str> {
-    if let Some(rest) = text.strip_prefix('\\') {
-        return Some(rest);
-    }
-    if !is_like_name(text) {
-        return Some(text);
-    }
-    match text.strip_prefix('*') {
-        Some(name) => names.get(name).copied(),
-        None => {
-            let (name, words) = text[1..].split_once(' ')?;
-            names.insert(name, words);
-            Some(words)
-        }
-    }
-}
-
-fn flush(out: &mut String, run: &mut Vec<(Option<u64>, &str, u8, &str)>, path: &str, form: Form) {
-    // Only runs with joined lines were in ascending order for sure.
-    if run.iter().any(|(n, ..)| n.is_some()) {
-        run.sort_by_key(|(n, digits, ..)| n.or_else(|| number(digits)));
-    }
-    for (_, number, separator, text) in run.drain(..) {
-        let separator = char::from(separator);
-        if form.style.pathed {
-            out.push_str(path);
-            out.push(separator);
-        }
-        if form.style.numbered {
-            out.push_str(number);
-            out.push(separator);
-        }
-        out.push_str(text);
-        out.push('\n');
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::matches::parse;
+    use super::super::form::{FORMS, NAMED_WORDS};
+    use super::super::matches::{Style, parse, split_lines};
+    use super::super::ungroup::decode;
     use super::*;
     use crate::select;
     use proptest::prelude::*;

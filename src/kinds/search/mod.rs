@@ -6,11 +6,13 @@
 //! ([`choose`]). Linear.
 
 mod choose;
+mod form;
 mod group;
 mod listing;
 mod matches;
 mod shape;
 mod tree;
+mod ungroup;
 
 use super::{Context, Kind};
 use crate::mark::Rendered;
@@ -43,7 +45,7 @@ impl Kind for Search {
         match words {
             listing::PATH_WORDS => Some(listing::decode_paths(body)),
             listing::DIRECTORY_WORDS => Some(listing::decode_directories(body)),
-            _ => tree::decode(body, words).or_else(|| group::decode(body, words)),
+            _ => tree::decode(body, words).or_else(|| ungroup::decode(body, words)),
         }
     }
 }
@@ -54,7 +56,7 @@ fn compress_matches(text: &str, style: matches::Style, cx: &Context<'_>) -> Opti
     let all = vec![true; ranges.len()];
     let whole = group::encode(&parsed, &ranges, &all, |_| true);
     // A text that the encoding cannot carry (none is known) stays as it is.
-    if group::decode(&whole.text, &whole.words).as_deref() != Some(text) {
+    if ungroup::decode(&whole.text, &whole.words).as_deref() != Some(text) {
         return None;
     }
     let mut grouped = whole;

@@ -138,13 +138,15 @@ fn is_aligned_head(head: &str, rows: &[&str]) -> bool {
             b.len() >= name.end && b[name.end - 1] != b' ' && is_blank(b, name.end)
         };
         // What stands below a name is no second such name.
-        let is_name_again = |row: &&&str| row.get(name.clone()).is_some_and(|cell| cell == &head[name.clone()]);
+        let is_name_again =
+            |row: &&&str| row.get(name.clone()).is_some_and(|cell| cell == &head[name.clone()]);
         let aligned = share(rows, starts).max(share(rows, ends));
         aligned >= MIN_ALIGNED_PERCENT && !rows.iter().any(|row| is_name_again(&row))
     };
     names.iter().all(is_column)
         && share(rows, |row| row.contains("  ")) >= MIN_FITTING_PERCENT
-        && share(rows, |row| names.iter().all(|n| n.start == 0 || is_blank(row.as_bytes(), n.start - 1))) >= MIN_FITTING_PERCENT
+        && share(rows, |row| names.iter().all(|n| n.start == 0 || is_blank(row.as_bytes(), n.start - 1)))
+            >= MIN_FITTING_PERCENT
 }
 
 /// So many in a hundred rows must have a cell at a name's left or right end; cells may be empty.
@@ -384,7 +386,10 @@ mod tests {
             Some(Layout::Listing)
         );
         for (head, row) in [
-            ("Active connections\nProto Recv-Q  Local Address    State", "tcp        0  0.0.0.0:22       LISTEN"),
+            (
+                "Active connections\nProto Recv-Q  Local Address    State",
+                "tcp        0  0.0.0.0:22       LISTEN",
+            ),
             ("Package  Version\n-------- -------", "idna     3.7"),
             ("Name      Id         Version", "Git       Git.Git    2.44"),
         ] {

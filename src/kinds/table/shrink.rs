@@ -99,11 +99,13 @@ pub fn encode(text: &str, grid: &Grid) -> Option<(String, String)> {
     }
     frame.choose_separator(cells[rows.clone()].iter().flatten());
     for row in &mut cells[rows.clone()] {
-        *row = row.take().filter(|row| frame.delimiter.is_some() || !row.iter().any(|c| c.contains(frame.sep)));
+        *row =
+            row.take().filter(|row| frame.delimiter.is_some() || !row.iter().any(|c| c.contains(frame.sep)));
     }
     let mut stated: Vec<&str> = vec![""; frame.columns.len()];
     if let Some(head) = head {
-        let fits = |names: &Vec<&str>| frame.delimiter.is_some() || !names.iter().any(|n| n.contains(frame.sep));
+        let fits =
+            |names: &Vec<&str>| frame.delimiter.is_some() || !names.iter().any(|n| n.contains(frame.sep));
         cells[head] = frame.cells(lines[head]).or_else(|| frame.centred(lines[head])).filter(fits);
         if let Some(names) = &cells[head] {
             frame.centred_head = frame.write(names, false).as_deref() != Some(lines[head]);
@@ -167,7 +169,10 @@ pub fn decode(body: &str, words: &str) -> Option<String> {
 }
 
 impl Frame {
-    fn new(bars: Option<(&'static str, &'static str, &'static str, &'static str)>, delimiter: Option<u8>) -> Self {
+    fn new(
+        bars: Option<(&'static str, &'static str, &'static str, &'static str)>,
+        delimiter: Option<u8>,
+    ) -> Self {
         let sep = delimiter.map_or(',', char::from);
         Frame { bars, delimiter, columns: Vec::new(), sep, centred_head: false, returns: false }
     }
@@ -263,7 +268,8 @@ impl Frame {
             (Some(bars), _) => split(line, bars)?.into_iter().map(|cell| cell.trim_matches(' ')).collect(),
             (None, None) => self.at_places(line),
         };
-        (cells.len() == self.columns.len() && self.write(&cells, false).as_deref() == Some(line)).then_some(cells)
+        (cells.len() == self.columns.len() && self.write(&cells, false).as_deref() == Some(line))
+            .then_some(cells)
     }
 
     fn at_places<'l>(&self, line: &'l str) -> Vec<&'l str> {
@@ -281,8 +287,10 @@ impl Frame {
 
     /// The names of a head that is centred above its columns.
     fn centred<'l>(&self, line: &'l str) -> Option<Vec<&'l str>> {
-        let cells: Vec<&str> = split(line, self.bars?)?.into_iter().map(|cell| cell.trim_matches(' ')).collect();
-        (cells.len() == self.columns.len() && self.write(&cells, true).as_deref() == Some(line)).then_some(cells)
+        let cells: Vec<&str> =
+            split(line, self.bars?)?.into_iter().map(|cell| cell.trim_matches(' ')).collect();
+        (cells.len() == self.columns.len() && self.write(&cells, true).as_deref() == Some(line))
+            .then_some(cells)
     }
 
     /// A line from its cells.
@@ -305,7 +313,13 @@ impl Frame {
                 out.push_str(between);
             }
             let pad = if column.width == 0 { 0 } else { column.width.checked_sub(cell.chars().count())? };
-            let before = if centred { pad / 2 } else if column.right { pad } else { 0 };
+            let before = if centred {
+                pad / 2
+            } else if column.right {
+                pad
+            } else {
+                0
+            };
             blanks(&mut out, before);
             out.push_str(cell);
             blanks(&mut out, pad - before);
@@ -329,7 +343,9 @@ impl Frame {
     fn state<'l>(&mut self, names: &[&str], rows: &[Option<Vec<&'l str>>], stated: &mut [&'l str]) {
         let sep = self.sep;
         let is_plain = |s: &str| {
-            s.len() <= MAX_VALUE_BYTES && !s.contains(['=', '(', ')', '"', '\n', '\r', ']', ';']) && !s.contains(sep)
+            s.len() <= MAX_VALUE_BYTES
+                && !s.contains(['=', '(', ')', '"', '\n', '\r', ']', ';'])
+                && !s.contains(sep)
         };
         let count = rows.iter().flatten().count();
         if count < MIN_ROWS || names.iter().any(|name| !is_plain(name)) {
@@ -573,9 +589,17 @@ mod tests {
 
     #[test]
     fn forged_words_are_refused() {
-        for words in
-            ["", "bars", "bars 99999999", "bars x", "psql 1,", "comma 0c", "comma a", "columns 1+9999", "columns 1x"]
-        {
+        for words in [
+            "",
+            "bars",
+            "bars 99999999",
+            "bars x",
+            "psql 1,",
+            "comma 0c",
+            "comma a",
+            "columns 1+9999",
+            "columns 1x",
+        ] {
             assert_eq!(decode("a|b\nc|d\n", words), None, "{words}");
         }
     }
