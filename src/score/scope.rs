@@ -46,6 +46,23 @@ pub fn asks_about_all(question: &str) -> bool {
             .any(|word| ALL.contains(&word) || ALL_STARTS.iter().any(|start| word.starts_with(start)))
 }
 
+/// What records of texts are called.
+#[rustfmt::skip]
+const RECORDS: &[&str] = &[
+    "issues", "messages", "documents", "docs", "records", "items", "results", "entries", "comments", "tickets", "posts",
+    "reviews", "articles", "passages", "emails", "threads", "answers", "notes", "pages", "chunks", "sources",
+];
+
+/// Whether a question asks about all records of a list of texts: "how many messages …", but not "how many
+/// inhabitants", which one of them may say.
+pub fn asks_about_records(question: &str) -> bool {
+    let said = spoken(question);
+    let is_all = |word: &str| ALL.contains(&word) || ALL_STARTS.iter().any(|start| word.starts_with(start));
+    let words: Vec<&str> = words(&said).collect();
+    words.iter().any(|word| is_all(word))
+        || ALL_PHRASES.iter().any(|phrase| said.contains(phrase)) && words.iter().any(|w| RECORDS.contains(w))
+}
+
 /// Whether a question asks for more than what it names: for others, or for a comparison with them.
 pub fn asks_beyond(question: &str) -> bool {
     any_asking(question, |sentence| reaches_beyond(sentence) || names_others(sentence))
@@ -196,5 +213,7 @@ mod tests {
             assert!(asks_about_all(question), "{question}");
         }
         assert!(!asks_about_all("what is in \"total\"?"));
+        assert!(asks_about_records("How many messages mention the cache?"));
+        assert!(!asks_about_records("How many inhabitants has the largest city on the Neckar?"));
     }
 }

@@ -29,8 +29,9 @@ mod text;
 mod variants;
 mod write;
 
-use super::{Context, Kind};
+use super::{Context, Kind, Source};
 use crate::mark::{self, Omission, Rendered};
+use crate::score::scope;
 pub use extents::extents;
 use gate::Gate;
 use links::Named;
@@ -128,13 +129,21 @@ fn encode(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
 
 /// The text with shorter strings, if these are what it is about.
 fn change(tape: &Tape<'_>, gate: Option<&Gate>, cx: &Context<'_>) -> Option<strings::Changed> {
-    if let Some(passages) = strings::Passages::find(tape).filter(|_| cx.may_omit())
+    // A system message's JSON is data of the caller: descriptions, not outputs.
+    if cx.source == Source::System {
+        return None;
+    }
+    let asked = &cx.query.question;
+    let may_select =
+        cx.may_omit() && !scope::asks_about_records(asked) && !strings::names_member(tape, asked);
+    if may_select
+        && let Some(passages) = strings::Passages::find(tape)
         && !gate.is_some_and(|gate| passages.are_named(tape, gate))
         && let Some(changed) = passages.shorten(tape, cx)
     {
         return Some(changed);
     }
-    strings::compress(tape, cx)
+    strings::compress(tape, may_select, cx)
 }
 
 /// What is written, or the minified text where that is shorter; `None` if neither is.
@@ -219,3 +228,5 @@ fn words(features: write::Features) -> String {
 mod round_trip;
 #[cfg(test)]
 mod selection;
+#[cfg(test)]
+mod strings_tests;

@@ -10,6 +10,7 @@
 //! source, escapes included. Cost: linear.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::gate::Gate;
@@ -35,6 +36,8 @@ const MIN_TEXT_BYTES: usize = 600;
 const MIN_TEXT_SHARE: usize = 50;
 /// More long strings than this are data.
 const MAX_TEXTS: usize = 32;
+/// Longer quotations name no member, in bytes.
+const MAX_NAME_BYTES: usize = 80;
 /// Words of a header that say that strings hold compressed blocks.
 pub const WORDS: &str = "texts in strings compressed";
 
@@ -222,8 +225,23 @@ fn each_value(tape: &Tape<'_>, id: Id, f: &mut impl FnMut(Id)) {
     }
 }
 
-/// Compresses the long strings as what they hold, if they are most of the text.
-pub fn compress(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Changed> {
+/// Whether the question quotes the name of a member: it asks for a value, whole, not for what texts say.
+pub fn names_member(tape: &Tape<'_>, question: &str) -> bool {
+    let mut quoted: HashSet<&str> = HashSet::new();
+    for mark in ['"', '`', '\''] {
+        for part in question.split(mark).skip(1).step_by(2).filter(|part| part.len() <= MAX_NAME_BYTES) {
+            quoted.extend(part.split(['.', '[', ']']));
+        }
+    }
+    !quoted.is_empty()
+        && (0..tape.next(0))
+            .filter(|id| tape.kind(*id) == Kind::Object)
+            .any(|id| tape.members(id).any(|(key, _)| quoted.contains(tape.inner(key))))
+}
+
+/// Compresses the long strings as what they hold, if they are most of the text; written language only
+/// if `may_select`.
+pub fn compress(tape: &Tape<'_>, may_select: bool, cx: &Context<'_>) -> Option<Changed> {
     if tape.src().len() < MIN_TEXT_BYTES {
         return None;
     }
@@ -251,7 +269,8 @@ pub fn compress(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Changed> {
         if data.contains(mark::MARK_OPEN) || data.contains(mark::HEADER_OPEN) {
             return None;
         }
-        let Some(kind) = kinds::recognise(&data).filter(|kind| kind.name() != "json") else { continue };
+        let is_fit = |name: &str| name != "json" && (may_select || name != "prose");
+        let Some(kind) = kinds::recognise(&data).filter(|kind| is_fit(kind.name())) else { continue };
         let Some(mut new) = kind.compress(&data, cx) else { continue };
         if data.ends_with('\n') && !new.text.ends_with('\n') {
             new.text.push('\n');

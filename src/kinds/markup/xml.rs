@@ -102,7 +102,7 @@ struct Element<'t> {
 }
 
 /// The longest list of sibling elements of one name, each with the blanks around it that make it a line.
-fn records(text: &str) -> Option<Vec<Range<usize>>> {
+pub(super) fn records(text: &str) -> Option<Vec<Range<usize>>> {
     let bytes = text.as_bytes();
     let mut stack: Vec<Element<'_>> = Vec::new();
     let mut best: (usize, Vec<Range<usize>>) = (0, Vec::new());

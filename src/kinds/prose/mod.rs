@@ -31,6 +31,10 @@ const MIN_TERMS_UNSURE: usize = 3;
 /// A question of which no passage has more than this share is about something else.
 const MIN_COVERAGE: f64 = 0.15;
 
+/// A question of so few terms that points at the text or at what to do ("What is wrong here?") asks about
+/// all of it.
+const MAX_TERMS_ABOUT_ALL: usize = 2;
+
 impl Kind for Prose {
     fn name(&self) -> &'static str {
         "prose"
@@ -75,7 +79,9 @@ pub(super) fn select(
     let budget = match cx.options.target_ratio {
         Some(ratio) => tokens * ratio,
         None => {
-            if !is_answerable(asked?, own.len(), ranking.passage_coverage) {
+            if own.len() <= MAX_TERMS_ABOUT_ALL && question::points_at_text(words)
+                || !is_answerable(asked?, own.len(), ranking.passage_coverage)
+            {
                 return None;
             }
             let is_aggressive = cx.options.level == Level::Aggressive;

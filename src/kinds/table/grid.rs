@@ -73,14 +73,22 @@ pub fn recognise(text: &str) -> Option<(Layout, u8)> {
 
 /// Lines that may stand above the head of a table (`Active Internet connections (only servers)`).
 const MAX_LEAD_LINES: usize = 2;
+/// The same above names in capitals (`top`).
+const MAX_LEAD_LINES_CAPITAL: usize = 8;
 
 /// How many lines, blank ones aside, belong to the head of a table whose columns stand at fixed places.
 fn columns_head(sample: &[&str]) -> Option<usize> {
     if sample.len() < MIN_LINES {
         return None;
     }
-    for lead in 0..=MAX_LEAD_LINES.min(sample.len() - MIN_LINES) {
+    for lead in 0..=MAX_LEAD_LINES_CAPITAL.min(sample.len() - MIN_LINES) {
         let (head, rows) = (sample[lead], &sample[lead + 1..]);
+        if lead > MAX_LEAD_LINES {
+            if is_capital_head(head, rows) {
+                return Some(lead + 1);
+            }
+            continue;
+        }
         if is_rule(rows[0]) && is_below_rule(head, rows) {
             return Some(lead + 2);
         }
@@ -143,13 +151,15 @@ fn is_aligned_head(head: &str, rows: &[&str]) -> bool {
         let aligned = share(rows, starts).max(share(rows, ends));
         aligned >= MIN_ALIGNED_PERCENT && !rows.iter().any(|row| is_name_again(&row))
     };
-    names.iter().all(is_column)
+    // Names of numbers to the right of their column hardly stand above them.
+    names.iter().filter(|name| is_column(name)).count() * 100 >= names.len() * MIN_ALIGNED_PERCENT
         && share(rows, |row| row.contains("  ")) >= MIN_FITTING_PERCENT
         && share(rows, |row| names.iter().all(|n| n.start == 0 || is_blank(row.as_bytes(), n.start - 1)))
             >= MIN_FITTING_PERCENT
 }
 
-/// So many in a hundred rows must have a cell at a name's left or right end; cells may be empty.
+/// So many in a hundred rows must have a cell at a name's left or right end, for so many of the names; cells may be
+/// empty, and wider than their names.
 const MIN_ALIGNED_PERCENT: usize = 60;
 
 impl Grid {

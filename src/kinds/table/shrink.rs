@@ -65,6 +65,8 @@ struct Column {
     right: bool,
     /// Blanks behind it.
     gap: usize,
+    /// Nothing follows it, so its cells are padded in a centred head alone.
+    open: bool,
     cells: Cells,
 }
 
@@ -214,12 +216,10 @@ impl Frame {
         self.columns = vec![Column::default(); count];
         for (i, column) in self.columns.iter_mut().enumerate() {
             // Without a right edge nothing follows the last cell.
-            let open = bars.3.is_empty() && i + 1 == count;
+            column.open = bars.3.is_empty() && i + 1 == count;
             let slots = rows.iter().filter(|row| row.len() == count).map(|row| row[i]);
             column.right = is_right(slots.clone());
-            if !open || column.right {
-                column.width = slots.map(|slot| slot.chars().count()).max()?;
-            }
+            column.width = slots.map(|slot| slot.chars().count()).max()?;
         }
         Some(())
     }
@@ -236,8 +236,22 @@ impl Frame {
         let is_blank = |at: usize| taken[at] <= most;
         let mut starts = vec![0];
         starts.extend((1..longest).filter(|at| is_blank(at - 1) && !is_blank(*at)));
+        // Every column has a name: where the head goes on or says nothing, words of a cell happen to stand
+        // below each other.
+        let head = lines.first()?;
+        let is_named = |at: usize| head.get(at).is_some_and(|c| *c != ' ');
+        starts.retain(|at| *at == 0 || !is_named(at - 1));
+        let mut kept = 0;
+        for i in 0..starts.len() {
+            let end = starts.get(i + 1).copied().unwrap_or(longest);
+            if i == 0 || (starts[i]..end).any(is_named) {
+                starts[kept] = starts[i];
+                kept += 1;
+            }
+        }
+        starts.truncate(kept);
         // Blanks at the start belong to the first column.
-        if starts.len() > 1 && (0..starts[1]).all(is_blank) {
+        if starts.len() > 1 && (0..starts[1]).all(|at| is_blank(at) && !is_named(at)) {
             starts.remove(1);
         }
         for (i, &start) in starts.iter().enumerate() {
@@ -285,7 +299,7 @@ impl Frame {
         out
     }
 
-    /// The names of a head that is centred above its columns.
+    /// The names of a head that is centred above its columns, an open one as wide as the head makes it.
     fn centred<'l>(&self, line: &'l str) -> Option<Vec<&'l str>> {
         let cells: Vec<&str> =
             split(line, self.bars?)?.into_iter().map(|cell| cell.trim_matches(' ')).collect();
@@ -313,12 +327,10 @@ impl Frame {
                 out.push_str(between);
             }
             let pad = if column.width == 0 { 0 } else { column.width.checked_sub(cell.chars().count())? };
-            let before = if centred {
-                pad / 2
-            } else if column.right {
-                pad
-            } else {
-                0
+            let pad = if column.open && !column.right && !centred { 0 } else { pad };
+            let before = match (centred, column.right) {
+                (true, _) => pad / 2,
+                (false, right) => usize::from(right) * pad,
             };
             blanks(&mut out, before);
             out.push_str(cell);
@@ -502,7 +514,7 @@ impl Frame {
             if number > MAX_WIDTH || gap > MAX_WIDTH || !matches!(rest, "" | "r") {
                 return None;
             }
-            let column = Column { width: number, right: rest == "r", gap, cells };
+            let column = Column { width: number, right: rest == "r", gap, open: false, cells };
             if frame.delimiter.is_some() {
                 let at = number.checked_sub(1)?;
                 // Columns between the flagged ones; those behind the last are added by the head.
@@ -511,6 +523,9 @@ impl Frame {
             } else {
                 frame.columns.push(column);
             }
+        }
+        if let (Some((.., "")), Some(last)) = (frame.bars, frame.columns.last_mut()) {
+            last.open = true;
         }
         Some(frame)
     }
@@ -559,8 +574,8 @@ mod tests {
         let text =
             " id |  name  \n----+--------\n  1 | alice\n  2 | bob\n  3 | carol\n 14 | dave x\n(4 rows)\n";
         let (body, words) = encoded(text).unwrap();
-        assert_eq!(words, "psql^ 2r,0");
-        assert_eq!(body, "= id |  name  \n=----+--------\n1,alice\n2,bob\n3,carol\n14,dave x\n=(4 rows)\n");
+        assert_eq!(words, "psql^ 2r,6");
+        assert_eq!(body, "id,name\n=----+--------\n1,alice\n2,bob\n3,carol\n14,dave x\n=(4 rows)\n");
         assert_eq!(decode(&body, &words).as_deref(), Some(text));
     }
 
