@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::lines::Source;
 use super::parse::Part;
 use crate::options::{Level, Options};
-use crate::score::Query;
+use crate::score::{Query, scope};
 
 /// What happens to the hunks of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub fn choose(
     let is_aggressive = options.level == Level::Aggressive;
     let mut fates = vec![Fate::Whole; files.len()];
     let (named, touched) = named(&files, source, text, query);
-    let has_named = named.contains(&true);
+    let has_named = named.contains(&true) && !scope::asks_for_others(&query.question);
     let total: usize = files.iter().map(|f| f.tokens).sum();
     for (i, file) in files.iter().enumerate().skip(1) {
         let why = generated(file);

@@ -1,7 +1,7 @@
 //! Whether a text is a log. Looks at a bounded sample of lines.
 
 use super::testrun::{self, Role};
-use super::{diagnostic, severity, template, timestamp, trace};
+use super::{diagnostic, listed, severity, template, timestamp, trace};
 
 /// Lines looked at: from the start, the middle and the end.
 const SAMPLE: usize = 60;
@@ -71,6 +71,12 @@ pub(super) fn confidence(text: &str) -> u8 {
         return 52;
     }
     0
+}
+
+/// Whether `text` is a list rather than a log.
+pub(super) fn is_list(text: &str) -> bool {
+    let lines: Vec<&str> = sample(text).into_iter().filter(|line| !line.trim().is_empty()).collect();
+    listed::is_list(&lines)
 }
 
 fn sample(text: &str) -> Vec<&str> {
@@ -196,7 +202,9 @@ fn repeated(lines: &[&str]) -> f64 {
     let ranges = crate::select::lines(&text);
     let templates = template::Templates::mine(&text, &ranges, false);
     let worded = ranges.iter().filter(|r| text[(*r).clone()].split_whitespace().count() >= 4).count();
-    if (worded as f64) < 0.8 * lines.len() as f64 || severity::severities(&text, &ranges).is_empty() {
+    if (worded as f64) < 0.8 * lines.len() as f64
+        || severity::severities(&text, &ranges).iter().all(|s| *s == severity::Severity::None)
+    {
         return 0.0;
     }
     1.0 - templates.list.len() as f64 / lines.len() as f64

@@ -31,7 +31,7 @@ pub(super) fn may_reach(text: &str, least: u8) -> bool {
 }
 
 /// Confidence that `text` is prose, 0 to 100.
-pub(super) fn confidence(text: &str) -> u8 {
+pub fn confidence(text: &str) -> u8 {
     let mut seen = Seen::default();
     samples(text).for_each(|part| seen.look(part));
     seen.confidence()

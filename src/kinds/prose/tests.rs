@@ -52,6 +52,8 @@ fn nothing_goes_without_a_question_for_a_part_of_it() {
         "Summarize the documents.",
         "List all rivers.",
         "What is the capital of Peru?",
+        "What is cold here?",
+        "Is this correct?",
         "Answer from the results only.\n\nQuestion: \nAnswer:",
     ] {
         assert_eq!(compress(&text, question), None, "{question}");
