@@ -52,6 +52,7 @@ FORMATS: Mapping[str, Format] = {
     "aanthropic_messages": "anthropic",
 }
 
+FORGOTTEN = ("max_tokens", "api_key", "api_base")
 USAGE = "headroom_usage"
 AGAIN = f"{TOOL_NAME}: this was answered above; read it there"
 LAST = f"{TOOL_NAME}: this was the last one for this answer; answer with what there is"
@@ -94,7 +95,8 @@ class Issued:
         by: the callback that added the tool.
         origins: the hashes in its messages, and where each comes from.
         tool_tokens: tokens of the tool's definition.
-        max_tokens: the caller's bound; LiteLLM forgets it between rounds of Anthropic messages.
+        forgotten: arguments that LiteLLM does not hand on between rounds of Anthropic messages: the bound of the
+            answer, and on some older versions where the provider is.
         is_remote: a service compressed, and keeps the originals.
         room_tokens: what the answers may take together, so that the request still fits the model's window.
         compressed_with: arguments of the compression, for messages that LiteLLM hands back as they came.
@@ -104,7 +106,7 @@ class Issued:
     by: object
     origins: dict[str, Origin] = field(default_factory=dict)
     tool_tokens: int = 0
-    max_tokens: Any = None
+    forgotten: dict[str, Any] = field(default_factory=dict, repr=False)
     is_remote: bool = False
     room_tokens: int = 0
     compressed_with: tuple[Any, ...] | None = None
@@ -142,7 +144,8 @@ class RetrievingLogger(CustomLogger):
             return None
         tool = retrieve_tool(FORMATS[name])
         model = _model(kwargs)
-        state.issued = Issued(self, tool_tokens=tool_tokens(tool, model), max_tokens=kwargs.get("max_tokens"))
+        forgotten = {name: kwargs[name] for name in FORGOTTEN if kwargs.get(name) is not None}
+        state.issued = Issued(self, tool_tokens=tool_tokens(tool, model), forgotten=forgotten)
         _injected.set(True)
         new = {**kwargs, "tools": [*(kwargs.get("tools") or ()), tool]}
         return _buffered(new) if new.get("stream") and name not in _ANTHROPIC else new
@@ -231,16 +234,22 @@ class RetrievingLogger(CustomLogger):
                 depth = _whole(kwargs.get("_agentic_loop_depth"), 0)
                 answers = await self._answers(turn, issued, is_last=depth + 1 >= MAX_ROUNDS)
                 optional: dict[str, Any] = {}
+                forgotten: dict[str, Any] = {}
                 if turn.dialect == "anthropic":
                     optional["stream"] = False
+                    forgotten = dict(issued.forgotten)
                 elif "tool_choice" in anthropic_messages_optional_request_params:
                     optional["tool_choice"] = anthropic_messages_optional_request_params["tool_choice"]
                 patch = AgenticLoopRequestPatch(
                     messages=[*await self._as_sent(state, issued, messages), *turn.exchange(answers)],
-                    max_tokens=issued.max_tokens if turn.dialect == "anthropic" else None,
+                    max_tokens=forgotten.pop("max_tokens", None),
                     optional_params=optional,
+                    kwargs=forgotten,
                 )
-                return AgenticLoopPlan(run_agentic_loop=True, request_patch=patch, metadata={USAGE: usage_of(response)})
+                plan = AgenticLoopPlan(run_agentic_loop=True, request_patch=patch, metadata={USAGE: usage_of(response)})
+                # Where the next round fails, some versions return this response after all.
+                turn.drop_ours()
+                return plan
         except Exception as error:  # noqa: BLE001  # the caller must get an answer whatever happens here
             kind = type(error).__name__
             self._engine.ledger.event("retrieval failed: " + kind)
