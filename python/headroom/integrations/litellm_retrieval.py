@@ -84,6 +84,18 @@ def _stream_key() -> str | None:
 HAS_LOOP = _has_loop()
 STREAM_KEY = _stream_key() if HAS_LOOP else None
 
+
+def _has_bridged_streams() -> bool:
+    try:
+        from litellm.types.integrations import custom_logger
+    except ImportError:
+        return False
+    return hasattr(custom_logger, "CONVERTED_STREAM_KEYS")
+
+
+HAS_BRIDGED_STREAMS = STREAM_KEY is not None and _has_bridged_streams()
+"""Whether a buffered answer stays a stream behind the bridge from Anthropic messages; on 1.100 it got lost."""
+
 _injected: ContextVar[bool] = ContextVar("headroom_injected", default=False)
 
 
@@ -155,7 +167,7 @@ class RetrievingLogger(CustomLogger):
         ccr = self._engine.settings.ccr
         if ccr is False or not HAS_LOOP or name not in FORMATS or not can_loop(kwargs):
             return False
-        if kwargs.get("stream") and (ccr is not True or STREAM_KEY is None):
+        if kwargs.get("stream") and (ccr is not True or not can_buffer(name)):
             return False
         model, provider = _model(kwargs), kwargs.get("custom_llm_provider")
         provider = provider if isinstance(provider, str) else None
@@ -336,6 +348,11 @@ def _buffered(kwargs: dict[str, Any]) -> dict[str, Any]:
     if kwargs.get("stream_options") is not None:
         new[STREAM_KEY.replace("converted_stream", "stream_options")] = kwargs["stream_options"]
     return {**new, "stream": False, STREAM_KEY: True}
+
+
+def can_buffer(name: str) -> bool:
+    """Whether this LiteLLM can buffer streams of this call type for a callback."""
+    return HAS_BRIDGED_STREAMS if name in _ANTHROPIC else STREAM_KEY is not None
 
 
 def can_loop(kwargs: Mapping[str, Any]) -> bool:
