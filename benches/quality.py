@@ -22,6 +22,7 @@ from pathlib import Path
 
 import headroom
 import peers
+import quality_cost
 import quality_methods as methods
 import quality_sample
 from quality_cases import Case, CaseError, digest, read
@@ -53,10 +54,11 @@ def main() -> int:
         return 1
     methods.measure([*cases, *sample], with_peers=not args.no_peers)
     cases = cases or sample
+    bills = quality_cost.measure(cases, with_peers=not args.no_peers)
     out = args.out or (DOCS if args.cases else SAMPLE_OUT)
     out.mkdir(parents=True, exist_ok=True)
     plot(cases, out / "quality.svg")
-    (out / "quality.md").write_text(page(cases, sample, made_with(cases), "quality.svg"), "utf-8")
+    (out / "quality.md").write_text(page(cases, sample, bills, made_with(cases), "quality.svg"), "utf-8")
     write_examples(out / "examples")
     print_figures(cases)
     print(f"{out / 'quality.md'} written in {time.monotonic() - began:.0f} s", file=sys.stderr)
@@ -69,7 +71,7 @@ def made_with(cases: list[Case]) -> str:
     others = [f"{peers.HEADROOM_AI}", *(f"{name} {_version(name)}" for name in names)]
     return (
         f"Measured on {dt.date.today().isoformat()} with headroom {headroom.__version__}{_commit()}, "
-        f"{', '.join(others)}, Python {platform.python_version()}; cases {digest(cases)}. "
+        f"{', '.join(others)}, Python {platform.python_version()}; digest of the cases {digest(cases)}. "
         "Written by `make quality` (`benches/quality.py`)."
     )
 
@@ -83,8 +85,13 @@ def _version(name: str) -> str:
 
 def _commit() -> str:
     git = ["git", "-C", str(ROOT)]
-    done = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False)
-    return f" (commit {done.stdout.strip()})" if done.returncode == 0 else ""
+    names = subprocess.run(
+        [*git, "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=, with changes"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f" (commit {names.stdout.strip()})" if names.returncode == 0 else ""
 
 
 def print_figures(cases: list[Case]) -> None:

@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ CONTEXT_SHARE = 3
 """… at least one in so many of them: an index of identifiers is not a context."""
 INSTRUCTION_CHARS = 400
 """A shorter user message is an instruction, which nothing may touch."""
+
+REMEMBERED = 1000
+"""Texts whose count is remembered: more than the longest conversation has, few enough to hold."""
 
 SPACE = re.compile(r"\s+")
 WORD = re.compile(r"\w{3,}")
@@ -143,11 +147,12 @@ class Scorer:
     """Counts tokens in one vocabulary, and gold."""
 
     def __init__(self, encoding: Any) -> None:
-        self._encoding = encoding
+        # What a case's methods start from is counted thirty times, and much of what they return is the same again.
+        self._count = lru_cache(REMEMBERED)(lambda text: len(encoding.encode_ordinary(text)))
 
     def tokens(self, messages: Messages) -> int:
         """Of all text that is billed: contents and tool calls."""
-        return sum(len(self._encoding.encode_ordinary(rivals.content(m))) for m in messages)
+        return sum(self._count(rivals.content(m)) for m in messages)
 
     def score(self, case: Case, given: Messages, out: Messages | None, error: str = "") -> Score:
         """The score of `out`, made of `given` (the case's messages, or those without the question)."""
@@ -175,6 +180,7 @@ class Scorer:
         )
 
 
+@lru_cache(64)
 def folded(text: str) -> str:
     """Case and white space aside."""
     return SPACE.sub(" ", text).strip().lower()

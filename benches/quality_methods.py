@@ -45,8 +45,12 @@ def measure(cases: list[Case], with_peers: bool = True) -> None:
     spawn = multiprocessing.get_context("spawn")
     with ThreadPoolExecutor(1) as beside, ProcessPoolExecutor(min(os.cpu_count() or 1, len(cases)), spawn) as pool:
         theirs = beside.submit(_default_peers, cases) if with_peers else None
+        done = ""
         for case, scores in zip(cases, pool.map(ours_and_rivals, cases), strict=True):
             case.scores.update(scores)
+            if case.set != done:
+                done = case.set
+                print(f"measuring {done}", file=sys.stderr)
         if theirs is not None:
             for case, scores in zip(cases, theirs.result(), strict=True):
                 case.scores.update(scores)

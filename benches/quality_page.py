@@ -11,6 +11,7 @@ import peers
 import quality_methods as m
 import rivals
 from quality_cases import CONTEXT_SHARE, Case
+from quality_cost import READ, WRITE, Bill, table
 
 
 class Figures(NamedTuple):
@@ -44,13 +45,16 @@ def grouped(cases: Sequence[Case], by: Callable[[Case], str]) -> dict[str, list[
     return dict(sorted(out.items()))
 
 
-def page(cases: list[Case], sample: list[Case], made_with: str, plot: str) -> str:
+def page(cases: list[Case], sample: list[Case], bills: dict[str, dict[str, Bill]], made_with: str, plot: str) -> str:
     """The whole page; `made_with` is the line of versions, `plot` the name of the picture beside it."""
     whole, hidden = figures(cases, m.OURS), figures(cases, m.HIDDEN)
     assert whole is not None
     assert hidden is not None
+    cost = _COST.format(READ=READ, WRITE=WRITE, table=table(bills)) if bills else ""
     by_set, by_kind = grouped(cases, lambda c: c.set), grouped(cases, lambda c: c.kind)
-    groups = by_set | {"**all**": cases}
+    kinds = {name: ", ".join(sorted({c.kind for c in group})) for name, group in by_set.items()}
+    named = {name if kinds[name] == name else f"{name} ({kinds[name]})": group for name, group in by_set.items()}
+    groups = named | {"**all**": cases}
     return f"""# Quality: what is saved and what is kept
 
 On {len(cases)} cases of real text the default level removes **{_one(whole.saved)} %** of the tokens and keeps
@@ -110,14 +114,15 @@ cut system messages, so where the payload stands in one (function schemas), line
 
 ## Beside others, with the question hidden
 
-The question is taken out of the messages and of the calls first: what an agent's later steps live with, and what no
-method that ranks by the question can fake (saved / kept / in context; head+tail at the tokens of Headroom).
+Questions that quote exact identifiers flatter every method that looks at them. Here the question is taken out of the
+messages and of the calls first: what an agent's later steps live with (saved / kept / in context; head+tail at the
+tokens of Headroom).
 
 {_table(groups, _HIDDEN)}
 
-## Failures
+{cost}## Failures
 
-{_failures([*cases, *sample])}
+{_failures(cases if cases is sample else [*cases, *sample])}
 
 ## Cases of your own
 
@@ -133,14 +138,30 @@ method that ranks by the question can fake (saved / kept / in context; head+tail
 | `gold` | strings of the payload that an answer needs; looked for with case and white space aside |
 | `gold_mode` | `"all"` of them are needed, or `"any"` one is enough |
 
-The cases above are not in this repository: most are other people's text. Without `CASES` the page is made from
+{_where(cases, sample)} Without `CASES` the page is made from
 {len(sample)} easy ones built from `examples/inputs`, into `.cache/quality`. Anybody can make these rows again:
 
 {_table(grouped(sample, lambda c: f"sample: {c.kind}") | {"sample": sample}, _SAMPLE)}
 """
 
 
+_COST = """\
+## What a conversation costs with prompt caching
+
+Whole conversations of agents, each answer one request, with a provider that caches prompts (reads at {READ}, writes at
+{WRITE} of the price of plain input): cost and tokens in per cent of those of the uncompressed requests, and in how many
+requests a message that had been sent before came out different.
+
+{table}
+
+"""
 Column = tuple[str, Callable[[Sequence[Case]], str]]
+
+
+def _where(cases: list[Case], sample: list[Case]) -> str:
+    if cases is sample:
+        return "All cases above are a sample from this repository."
+    return "The cases above are not in this repository: most are other people's text."
 
 
 def _one(value: float | None) -> str:

@@ -55,8 +55,8 @@ def plot(cases: list[Case], path: Path) -> None:
             "axes.edgecolor": "#8a8f98",
         }
     )
-    groups = {f"{name} ({len(g)} cases)": g for name, g in grouped(cases, lambda c: c.kind).items()}
-    groups |= {f"all ({len(cases)} cases)": cases}
+    groups = {f"{name} ({_cases(g)})": g for name, g in grouped(cases, lambda c: c.kind).items()}
+    groups |= {f"all ({_cases(cases)})": cases}
     rows = -(-len(groups) // COLUMNS)
     width, height = PANEL_INCHES[0] * COLUMNS, PANEL_INCHES[1] * rows + (0 if len(groups) % COLUMNS else 0.95)
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(width, height), squeeze=False)
@@ -91,6 +91,10 @@ def plot(cases: list[Case], path: Path) -> None:
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
     plt.close(figure)
     path.write_text(DIGITS.sub(r"\1", out.getvalue()), "utf-8")
+
+
+def _cases(group: list[Case]) -> str:
+    return "1 case" if len(group) == 1 else f"{len(group)} cases"
 
 
 def _panel(axis: Any, name: str, cases: list[Case]) -> None:

@@ -111,6 +111,21 @@ def test_sentences_are_shown_within_their_lines() -> None:
         assert re.sub(r"\[-(.*?)-\]", r"\1", text) in prose.split("\n")
 
 
+def test_marks_of_a_re_encoded_block_stand_above_what_they_stand_for() -> None:
+    diff = c.REAL["commit.diff"]
+    result = tool_output(diff, query="What has changed in src/tokens/merge.rs?")
+    shown = result.explain(full=True).splitlines()
+    marks = [i for i, line in enumerate(shown) if re.match(r"  ~ +\[… \d+ hunk", line)]
+    assert len(marks) > 3
+    for i in marks:
+        sign, number, text = ROW.findall(shown[i + 1])[0]
+        assert sign == "-"
+        assert text.startswith("@@")
+        assert diff.split("\n")[int(number) - 1] == text
+    silent = shown[next(i for i, line in enumerate(shown) if "without a mark" in line) + 1 :]
+    assert "index 240b1cf..5f2ded8 100644" in "\n".join(silent)
+
+
 def test_each_block_of_a_message_has_its_line() -> None:
     table = json.dumps([{"id": i, "state": "running", "owner": f"user-{i % 7}"} for i in range(60)], indent=1)
     text = f"Why were connections refused?\n\n{LOG}\nAnd this is what the API says:\n\n{table}\n"

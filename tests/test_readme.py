@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+RETRIEVAL = (ROOT / "docs" / "retrieval.md").read_text(encoding="utf-8")
+# The first one there is whole; the second is a piece of a loop, whose whole is examples/retrieval.
+EXAMPLES.append(RETRIEVAL.split("```python\n")[1].split("```")[0])
 
 
 def test_there_are_examples() -> None:

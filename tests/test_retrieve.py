@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import conversations as c
@@ -16,6 +17,7 @@ from headroom import (
     count_tokens,
     retrieve,
 )
+from headroom.compression import compress_body
 from headroom.retrieval import retrievals
 from headroom.stores import open_store
 from hypothesis import given
@@ -53,6 +55,29 @@ def test_what_compress_left_out_comes_back() -> None:
     for hash_ in other.originals:
         with pytest.raises(UnknownHashError):
             retrieve(hash_)
+
+
+def test_what_cannot_be_fetched_is_not_left_out() -> None:
+    """Where the hash costs what leaving something out saves, the message stays."""
+    log = "".join(f"INFO worker {i} is fine\n" for i in range(9)) + "ERROR disk full\n"
+    messages = c.chat([("What is the error?", "{}", log)])
+    assert compress(messages).omitted
+    result = compress(messages, retrieval=True, store=False)
+    assert all(new is old for new, old in zip(result.messages, messages, strict=True))
+    assert (result.omitted, result.originals, result.tokens_saved) == ([], {}, 0)
+    assert result.decisions[-1].reason == "would not get shorter with a hash"
+    assert {block.why for block in result.decisions[-1].blocks} == {"would not get shorter with a hash"}
+
+
+def test_bodies_are_kept_too() -> None:
+    store = open_store("memory://")
+    log = c.REAL["postgresql.log"]
+    body = json.dumps({"model": "gpt-4o", "messages": c.chat([("Which role was refused?", "{}", log)])}).encode()
+    new, result = compress_body(body, retrieval=True, store=store, owner="me")
+    (hash_,) = result.originals
+    assert new is not None
+    assert hash_.encode() in new
+    assert retrieve(hash_, store=store, owner="me") == log
 
 
 def test_the_secret_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,8 @@ result = compress(messages, model="gpt-4o")
 client.chat.completions.create(model="gpt-4o", messages=result.messages)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from headroom._core import __version__
 from headroom.compression import (
     Block,
@@ -26,7 +28,9 @@ from headroom.errors import (
     StoreError,
     UnknownHashError,
 )
-from headroom.retrieval import aretrieve, retrieve
+
+if TYPE_CHECKING:
+    from headroom.retrieval import aretrieve, retrieve
 
 __all__ = [
     "Block",
@@ -49,3 +53,12 @@ __all__ = [
     "expand",
     "retrieve",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What brings the stores with it is imported when it is asked for: most programs never do."""
+    if name in ("aretrieve", "retrieve"):
+        from headroom import retrieval
+
+        return getattr(retrieval, name)
+    raise AttributeError(f"module 'headroom' has no attribute {name!r}")

@@ -21,6 +21,7 @@ MARK = re.compile(r"\[… (\d+) ([a-z]+?)s? (\d+)(?:-\d+)?(?:: [^\n]*?)?\](?=\s|
 """A mark as the core writes it (`src/mark.rs`): count, unit, first ordinal."""
 HEADER = re.compile(r"\[headroom [a-z]+: \d+ lines?(?:; [^\n]*)?\]\n")
 """What stands before a block whose extent a reader must know."""
+LINE_END = re.compile("\n")
 SURE_ANCHOR_CHARS = 12
 """Text between two compressed blocks that is shorter may stand inside them as well; they count as one part then."""
 
@@ -195,7 +196,7 @@ def _looked_up(before: str, run: _Run, omitted: Sequence[Omitted]) -> tuple[tupl
     """Where the omissions of a re-encoded part stood, as far as they are its own."""
     out: list[tuple[int, Omitted]] = []
     at = run.start
-    lines = [run.start, *(m.end() for m in re.finditer("\n", before[: run.end]) if m.end() > run.start)]
+    lines = [run.start, *(m.end() for m in LINE_END.finditer(before, run.start, run.end))]
     for gone in omitted:
         by_number = lines[gone.first - 1] if gone.unit == "line" and gone.first <= len(lines) else -1
         if by_number >= at and before.startswith(gone.text, by_number):

@@ -68,6 +68,9 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
+    if not given:
+        build_parser().print_help(sys.stderr)
+        return 2
     try:
         # No option of `headroom` itself takes a value, so the first other word is the subcommand.
         arguments = build_parser(next((word for word in given if not word.startswith("-")), None)).parse_args(given)

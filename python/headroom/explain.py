@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,7 @@ class _Explanation:
             yield f"{RED}{result.over_limit:,} tokens more than model_limit allows{RESET}"
         if any(d.action == "compressed" for d in result.decisions):
             yield f"{DIM}in the texts:{RESET} kept   {RED}- left out{RESET}   {CYAN}~ written another way{RESET}"
+        yield ""
         gone: dict[int, list[Any]] = {}
         for omitted in result.omitted:
             gone.setdefault(omitted.message, []).append(omitted)
@@ -130,11 +132,13 @@ class _Text:
 
     def summary(self) -> Iterator[str]:
         """One line per block."""
-        rows = []
+        rows, raw = [], self._before.encode()
+        byte = char = 0
         for part in self._parts:
             for block in part.blocks:
-                start = len(self._before.encode()[: block.start_byte].decode())
-                end = len(self._before.encode()[: block.end_byte].decode())
+                start = char + len(raw[byte : block.start_byte].decode())
+                end = start + len(raw[block.start_byte : block.end_byte].decode())
+                byte, char = block.end_byte, end
                 place = _range(self._line(start), self._line(max(start, end - 1)))
                 tokens = f"{block.tokens_before:,} → {block.tokens_after:,}" if not block.why else ""
                 what = self._outcome(part) if not block.why else f"stays: {block.why}"
@@ -214,7 +218,10 @@ class _Text:
 
     def _written(self, part: Part) -> Iterator[str]:
         """What stands there now; below each mark, what it stands for."""
-        left = iter(part.omitted)
+        # Not every omission has a mark (a diff's hashes go without), so marks find theirs by what they count.
+        left: dict[tuple[int, str, int], deque[int]] = {}
+        for number, (_, gone) in enumerate(part.omitted):
+            left.setdefault((gone.count, gone.unit, gone.first), deque()).append(number)
         written: list[str] = []
         for line in part.after.rstrip("\n").split("\n"):
             at = 0
@@ -224,12 +231,14 @@ class _Text:
                 yield from self._folded(written, "written another way", CYAN)
                 written = []
                 yield self._row("~", None, f"{DIM}{_shown(mark[0])}{RESET}")
-                place, gone = next(left, (-1, None))
-                if gone is not None and gone.unit != "code":
-                    yield from self._run(place, gone.text)
+                if found := left.get((int(mark[1]), mark[2], int(mark[3]))):
+                    place, gone = part.omitted[found.popleft()]
+                    if gone.unit != "code":
+                        yield from self._run(place, gone.text)
             written += self._shown_between(line, at, len(line)) if at or line else [self._row("~", None, "")]
         yield from self._folded(written, "written another way", CYAN)
-        rest = [(place, gone) for place, gone in left if gone.unit != "code"]
+        unmarked = sorted(number for numbers in left.values() for number in numbers)
+        rest = [part.omitted[number] for number in unmarked if part.omitted[number][1].unit != "code"]
         if rest:
             yield self._row("", None, f"{DIM}left out without a mark of its own:{RESET}")
         rows = [row for place, gone in rest for row in self._run(place, gone.text, False)]

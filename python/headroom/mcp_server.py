@@ -10,11 +10,12 @@ Errors come back as results that the model can read.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, Literal
 
 from headroom import __version__
 from headroom.compression import compress
-from headroom.errors import InvalidOptionError
+from headroom.errors import HeadroomError, InvalidOptionError
 from headroom.stores.protocol import Store
 from headroom.tools import DESCRIPTION, TOOL_NAME, read_arguments, said
 
@@ -41,9 +42,15 @@ def make_server(store: Store, owner: str = "", model: str = "gpt-4o") -> Any:
         InvalidOptionError: the SDK is not installed.
     """
 
+    server_class, tool_error = _sdk()
+
     async def headroom_retrieve(hash: str, query: str | None = None, lines: str | None = None) -> str:
-        wanted = read_arguments({"hash": hash, "query": query, "lines": lines})
-        return said(wanted.part(await store.aget(owner, wanted.hash)))
+        try:
+            wanted = read_arguments({"hash": hash, "query": query, "lines": lines})
+            return said(wanted.part(await store.aget(owner, wanted.hash)))
+        except HeadroomError as error:
+            # The SDK hides the words of any other exception from the model.
+            raise tool_error(str(error)) from None
 
     async def headroom_compress(
         text: str,
@@ -57,25 +64,27 @@ def make_server(store: Store, owner: str = "", model: str = "gpt-4o") -> Any:
 
         return await asyncio.to_thread(run)
 
-    server = _server_class()("headroom", instructions=INSTRUCTIONS)
+    server = server_class("headroom", instructions=INSTRUCTIONS)
     # Plain text: structured output would send every result twice.
     server.add_tool(headroom_retrieve, name=TOOL_NAME, description=DESCRIPTION, structured_output=False)
     server.add_tool(headroom_compress, name=COMPRESS_NAME, description=COMPRESS_DESCRIPTION, structured_output=False)
     return server
 
 
-def _server_class() -> Any:
-    """The SDK's server: `MCPServer` since 2.0, `FastMCP` before."""
+def _sdk() -> tuple[Any, type[Exception]]:
+    """The SDK's server and its exception for what a model may read: `MCPServer` since 2.0, `FastMCP` before."""
     try:
-        from mcp.server import MCPServer
+        from mcp.server.mcpserver import MCPServer
+        from mcp.server.mcpserver.exceptions import ToolError
     except ImportError:
         pass
     else:
-        return lambda name, **options: MCPServer(name, version=__version__, **options)
+        return partial(MCPServer, version=__version__), ToolError
     try:
         from mcp.server.fastmcp import FastMCP
+        from mcp.server.fastmcp.exceptions import ToolError as OldToolError
     except ImportError:
         raise InvalidOptionError(
             "the MCP server needs a package that is not installed; run: pip install 'headroom-ai[mcp]'"
         ) from None
-    return FastMCP
+    return FastMCP, OldToolError

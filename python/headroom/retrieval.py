@@ -144,7 +144,7 @@ def read_lines(lines: Any) -> tuple[int, int]:
         if match:
             first = int(match[1])
             last = int(match[2] or match[1])
-    elif isinstance(lines, Sequence) and len(lines) == 2 and all(type(n) is int for n in lines):
+    elif isinstance(lines, (list, tuple)) and len(lines) == 2 and all(type(n) is int for n in lines):
         first, last = lines
     if not 1 <= first <= last:
         raise InvalidOptionError(

@@ -38,6 +38,12 @@ pub(crate) fn paragraphs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     out
 }
 
+/// `line.trim_start()`, quicker for the spaces and tabs of an indentation.
+pub(crate) fn trim_start(line: &str) -> &str {
+    let indent = line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    line[indent..].trim_start()
+}
+
 fn head(line: &str) -> &str {
     let mut end = line.len().min(MAX_LOOK_BYTES);
     while !line.is_char_boundary(end) {
@@ -49,53 +55,145 @@ fn head(line: &str) -> &str {
 /// Whether a line was written by a program: log lines, code, tables, diffs, dumps.
 pub(crate) fn is_data(line: &str) -> bool {
     let line = head(line).trim_end();
-    let indent = line.len() - line.trim_start().len();
+    let words = trim_start(line);
+    let indent = line.len() - words.len();
     // Marks of headings, quotes and lists are no symbols.
-    let body = line[indent..].trim_start_matches(['#', '>', '*', '-', ' ']);
+    let marks = words.bytes().take_while(|b| matches!(b, b'#' | b'>' | b'*' | b'-' | b' ')).count();
+    let body = &words[marks..];
     if body.is_empty() {
         return false;
     }
-    #[rustfmt::skip]
-    const STARTS: &[&str] = &[
-        "INFO", "WARN", "ERROR", "DEBUG", "TRACE", "FATAL", "CRITICAL", "NOTICE", "[INFO", "[WARN", "[ERROR",
-        "[DEBUG", "Traceback (", "File \"", "diff --git", "@@ -", "+++ ", "--- a/", "</", "<!", "<?", "<html",
-        "<div", "<table", "<tr", "<td", "<body", "<head", "npm ERR!", "error:", "warning:", "error[",
-        "goroutine ", "Caused by:", "PASSED", "FAILED", "//", "/*", "#include", "#define", "\"\"\"",
-    ];
     let is_frame = body.starts_with("at ") && body.ends_with(')');
-    if is_frame || STARTS.iter().any(|s| line[indent..].starts_with(s)) {
+    if is_frame || starts_like_data(words) {
         return true;
     }
     if body.ends_with([';', '{', '}']) && body.contains(['(', ')', '=', '{', '}', '<', '.']) {
         return true;
     }
-    let (mut seen, mut digits, mut symbols, mut word, mut longest, mut tabs) = (0_usize, 0, 0, 0, 0, 0);
-    let bytes = body.as_bytes();
-    for (i, c) in body.char_indices() {
-        if c.is_whitespace() {
-            tabs += usize::from(c == '\t');
-            word = 0;
-            continue;
-        }
-        seen += 1;
-        word += 1;
-        longest = longest.max(word);
-        // What follows a comma, colon or dot within a word makes it part of an identifier.
-        let inside = bytes.get(i + 1).is_some_and(|b| b.is_ascii_alphanumeric());
-        match c {
-            '0'..='9' => digits += 1,
-            ',' | ':' | ';' | '.' => symbols += usize::from(inside),
-            '\'' | '"' | '?' | '!' | '(' | ')' | '-' | '*' | '`' => {}
-            _ if c.is_ascii_punctuation() => symbols += 1,
-            _ => {}
-        }
-    }
-    if tabs >= 2 || (longest > MAX_WORD_CHARS && body.is_ascii()) {
+    let signs = if body.is_ascii() { Signs::of_ascii(body.as_bytes()) } else { Signs::of(body) };
+    if signs.tabs >= 2 || (signs.longest > MAX_WORD_CHARS && body.is_ascii()) {
         return true;
     }
-    let share = (digits + 2 * symbols) as f64 / seen as f64;
-    let timed = starts_with_time(body);
-    share >= if indent >= 2 || timed { DATA_SHARE / 2.0 } else { DATA_SHARE }
+    let share = (signs.digits + 2 * signs.symbols) as f64 / signs.seen as f64;
+    // An indented or timed line takes half as much.
+    share >= DATA_SHARE || (share >= DATA_SHARE / 2.0 && (indent >= 2 || starts_with_time(body)))
+}
+
+/// Whether a line begins as nothing but program output and code does.
+fn starts_like_data(words: &str) -> bool {
+    let starts: &[&str] = match words.as_bytes().first() {
+        Some(b'I') => &["INFO"],
+        Some(b'W') => &["WARN"],
+        Some(b'E') => &["ERROR"],
+        Some(b'D') => &["DEBUG"],
+        Some(b'T') => &["TRACE", "Traceback ("],
+        Some(b'F') => &["FATAL", "FAILED", "File \""],
+        Some(b'C') => &["CRITICAL", "Caused by:"],
+        Some(b'N') => &["NOTICE"],
+        Some(b'P') => &["PASSED"],
+        Some(b'[') => &["[INFO", "[WARN", "[ERROR", "[DEBUG"],
+        Some(b'<') => &["</", "<!", "<?", "<html", "<div", "<table", "<tr", "<td", "<body", "<head"],
+        Some(b'd') => &["diff --git"],
+        Some(b'e') => &["error:", "error["],
+        Some(b'g') => &["goroutine "],
+        Some(b'n') => &["npm ERR!"],
+        Some(b'w') => &["warning:"],
+        Some(b'@') => &["@@ -"],
+        Some(b'+') => &["+++ "],
+        Some(b'-') => &["--- a/"],
+        Some(b'/') => &["//", "/*"],
+        Some(b'#') => &["#include", "#define"],
+        Some(b'"') => &["\"\"\""],
+        _ => &[],
+    };
+    starts.iter().any(|start| words.starts_with(start))
+}
+
+/// What the characters of a line are.
+#[derive(Default)]
+struct Signs {
+    /// Visible ones.
+    seen: usize,
+    digits: usize,
+    /// Punctuation that written text has little of.
+    symbols: usize,
+    tabs: usize,
+    /// Length of the longest run without a blank.
+    longest: usize,
+}
+
+/// What a byte of ASCII says, one bit each. Bits are added up instead of being branched on: what comes
+/// next in a line cannot be guessed.
+mod sign {
+    pub(super) const VISIBLE: u8 = 1;
+    pub(super) const DIGIT: u8 = 2;
+    pub(super) const SYMBOL: u8 = 4;
+    /// A symbol if an [`INSIDE`] follows: it makes the word an identifier then.
+    pub(super) const JOINT: u8 = 8;
+    pub(super) const INSIDE: u8 = 16;
+    pub(super) const TAB: u8 = 32;
+}
+
+const SIGNS: [u8; 128] = {
+    use sign::*;
+    let mut signs = [VISIBLE; 128];
+    let mut b = 0;
+    while b < signs.len() {
+        signs[b] = match b as u8 {
+            b'\t' => TAB,
+            b' ' | b'\n'..=b'\r' => 0,
+            b'0'..=b'9' => VISIBLE | DIGIT | INSIDE,
+            b',' | b':' | b';' | b'.' => VISIBLE | JOINT,
+            b'\'' | b'"' | b'?' | b'!' | b'(' | b')' | b'-' | b'*' | b'`' => VISIBLE,
+            other if other.is_ascii_punctuation() => VISIBLE | SYMBOL,
+            other if other.is_ascii_alphabetic() => VISIBLE | INSIDE,
+            _ => VISIBLE,
+        };
+        b += 1;
+    }
+    signs
+};
+
+impl Signs {
+    fn of(body: &str) -> Self {
+        let mut out = Signs::default();
+        let bytes = body.as_bytes();
+        let mut word = 0;
+        for (i, c) in body.char_indices() {
+            let signs = match SIGNS.get(c as usize) {
+                Some(signs) => *signs,
+                None if c.is_whitespace() => 0,
+                None => sign::VISIBLE,
+            };
+            let next = bytes.get(i + 1).and_then(|b| SIGNS.get(usize::from(*b))).copied().unwrap_or(0);
+            out.add(signs, next, &mut word);
+        }
+        out
+    }
+
+    fn of_ascii(body: &[u8]) -> Self {
+        let mut out = Signs::default();
+        let mut word = 0;
+        let signs = |b: &u8| SIGNS[usize::from(b & 0x7f)];
+        let mut next = body.first().map_or(0, signs);
+        for b in body.iter().skip(1) {
+            let this = std::mem::replace(&mut next, signs(b));
+            out.add(this, next, &mut word);
+        }
+        out.add(next, 0, &mut word);
+        out
+    }
+
+    #[inline(always)]
+    fn add(&mut self, this: u8, next: u8, word: &mut usize) {
+        let has = |bit: u8| usize::from(this & bit != 0);
+        self.seen += has(sign::VISIBLE);
+        self.digits += has(sign::DIGIT);
+        self.symbols += has(sign::SYMBOL) + (has(sign::JOINT) & usize::from(next & sign::INSIDE != 0));
+        self.tabs += has(sign::TAB);
+        *word = (*word + 1) * has(sign::VISIBLE);
+        self.longest = self.longest.max(*word);
+    }
 }
 
 /// Whether a line stands in program text: data, or what code looks like beside it. An indented text of

@@ -24,6 +24,12 @@ const OTHER_NOUNS: &[&str] = &[
     "资料",
 ];
 
+/// The letters that the ASCII ones of both begin with, in lower case.
+const FIRST_LETTERS: &[u8] = b"acdeprsqw";
+
+/// At most this many blanks and ornaments stand before a marker.
+const MAX_LEAD_BYTES: usize = 12;
+
 /// Where a numbered passage begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marker {
@@ -37,9 +43,13 @@ pub struct Marker {
 
 /// The marker at the start of a line, if there is one.
 pub fn marker(line: &str) -> Option<Marker> {
-    let body = line.trim_start_matches([' ', '#', '*', '-', '=', '<', '_', '>']);
-    let lead = line.len() - body.len();
-    if lead > 12 {
+    let is_lead = |b: &u8| matches!(b, b' ' | b'#' | b'*' | b'-' | b'=' | b'<' | b'_' | b'>');
+    let lead = line.bytes().take(MAX_LEAD_BYTES + 1).take_while(is_lead).count();
+    if lead > MAX_LEAD_BYTES {
+        return None;
+    }
+    let body = &line[lead..];
+    if !may_begin(body) {
         return None;
     }
     let (noun, is_sure) = noun(body);
@@ -82,11 +92,25 @@ pub fn marker(line: &str) -> Option<Marker> {
     Some(Marker { number, len, is_sure })
 }
 
+/// Whether `body` begins as a noun or a number in brackets does; most lines of most texts do not.
+fn may_begin(body: &str) -> bool {
+    body.bytes()
+        .next()
+        .is_some_and(|b| !b.is_ascii() || b == b'[' || FIRST_LETTERS.contains(&b.to_ascii_lowercase()))
+}
+
 /// Bytes of a numbered noun at the start of `body` (0 if there is none), and whether it is a sure one.
 fn noun(body: &str) -> (usize, bool) {
     let mut best = (0, false);
     for (nouns, is_sure) in [(SURE_NOUNS, true), (OTHER_NOUNS, false)] {
         for noun in nouns {
+            // The first byte tells most of them apart; of other scripts the letter case is not known.
+            let first = noun.as_bytes()[0];
+            if first.is_ascii()
+                && body.bytes().next().is_some_and(|b| !b.eq_ignore_ascii_case(&first) && b.is_ascii())
+            {
+                continue;
+            }
             let Some(head) = body.get(..noun.len()) else { continue };
             let fits =
                 if head.is_ascii() { head.eq_ignore_ascii_case(noun) } else { head.to_lowercase() == *noun };
@@ -107,6 +131,13 @@ fn digits(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn first_letters_are_those_of_the_nouns() {
+        for noun in SURE_NOUNS.iter().chain(OTHER_NOUNS) {
+            assert!(may_begin(noun) && may_begin(&noun.to_uppercase()), "{noun}");
+        }
+    }
 
     #[test]
     fn markers_of_many_pipelines() {

@@ -67,6 +67,9 @@ fn wrapped(text: &str) -> Vec<Range<usize>> {
 /// What stands inside Markdown fences.
 fn fenced(text: &str) -> Vec<Range<usize>> {
     let mut out = Vec::new();
+    if memchr::memmem::find(text.as_bytes(), b"```").is_none() {
+        return out;
+    }
     let mut open = None;
     for line in lines::lines(text, 0..text.len()) {
         let words = text[line.clone()].trim();

@@ -1,11 +1,12 @@
-//! Back-references: lines of a tool output that stand in an earlier one already.
+//! Back-references: lines of a tool output that stand further up already.
 //!
 //! A run of lines is left out if the same lines, in the same order, are *visible* in what an earlier
-//! tool output has become; its mark says where. Line numbers in front of the lines (`cat -n`, `nl`) are
-//! ignored for the comparison. References look backwards only and the index is built from the
-//! compressed outputs, so the result for a message never depends on later ones, and compressing again
-//! finds nothing new. Cost: linear in the texts once, through their prints; then one look-up per line
-//! that is worth it, in at most [`MAX_PLACES`] places.
+//! tool output has become, in what the model wrote into a call, or further up in the same output; its
+//! mark says where. Line numbers in front of the lines (`cat -n`, `nl`) are ignored for the comparison.
+//! References look backwards only and the index is built from the compressed outputs, so the result for
+//! a message never depends on later ones, and compressing again finds nothing new. A text is indexed when
+//! the next output is looked at: [`Echoes::index`] comes before looking. Cost: linear in the texts once,
+//! through their prints; then one look-up per line that is worth it, in at most [`MAX_PLACES`] places.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -14,27 +15,35 @@ use std::sync::Arc;
 
 use super::print::{Anchor, Print, Spread, without_number};
 use super::text::Done;
+use super::written::Call;
 use crate::mark::{self, Omission, Piece, Rendered, Unit};
 use crate::select;
 
-/// Shorter runs are left alone: a reader would rather see them where they are.
-const MIN_RUN_LINES: usize = 3;
-/// The same in bytes: a mark with its label costs about 20 tokens.
-const MIN_RUN_BYTES: usize = 160;
+/// Fewer lines than this are left alone unless they are long: a reader would rather see them.
+const MIN_RUN_LINES: usize = 2;
+/// The same in bytes besides white space: a mark with its label costs about 20 tokens, and four of such
+/// bytes make one.
+pub(super) const MIN_RUN_BYTES: usize = 100;
+/// A single line is worth a reference from this many bytes on.
+const MIN_LINE_BYTES: usize = 140;
 /// How many places of one line are remembered.
 const MAX_PLACES: usize = 4;
 
-/// The visible lines of all earlier tool outputs of a request.
+/// The visible lines above a text of a request.
 #[derive(Default)]
 pub(super) struct Echoes<'t> {
-    outputs: Vec<Output<'t>>,
+    earlier: Vec<Earlier<'t>>,
     /// Where lines stand, by hash. Equality is checked on the text.
     places: HashMap<u32, Places, Spread>,
     /// Whole outputs, by hash.
     wholes: HashMap<u64, usize>,
+    /// How many of `earlier` are in these tables: the last ones may never be looked for.
+    indexed: usize,
+    /// How many calls there were.
+    calls: usize,
 }
 
-/// (output, line) of the first lines that have one hash.
+/// (earlier text, line) of the first lines that have one hash.
 #[derive(Default)]
 struct Places {
     len: usize,
@@ -42,28 +51,41 @@ struct Places {
 }
 
 impl Places {
-    fn push(&mut self, output: usize, line: u32) {
-        if let (Some(place), Ok(output)) = (self.at.get_mut(self.len), u32::try_from(output)) {
-            *place = (output, line);
+    fn push(&mut self, earlier: usize, line: u32) {
+        if let (Some(place), Ok(earlier)) = (self.at.get_mut(self.len), u32::try_from(earlier)) {
+            *place = (earlier, line);
             self.len += 1;
         }
     }
 
     fn iter(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.at[..self.len].iter().map(|(output, line)| (*output as usize, *line as usize))
+        self.at[..self.len].iter().map(|(earlier, line)| (*earlier as usize, *line as usize))
     }
 }
 
-/// What a tool output has become.
-struct Output<'t> {
-    source: &'t str,
-    done: Arc<Done>,
+/// A text above.
+struct Earlier<'t> {
+    from: From<'t>,
+    /// Which one of its sort it is, from 1.
+    number: usize,
+    /// Whether its lines may be referred to one by one, or it only as a whole.
+    by_line: bool,
     lines: OnceCell<Vec<Range<usize>>>,
 }
 
-impl Output<'_> {
+enum From<'t> {
+    /// What a tool output has become.
+    Output(&'t str, Arc<Done>),
+    /// What the model wrote.
+    Call(Arc<Call>),
+}
+
+impl Earlier<'_> {
     fn text(&self) -> &str {
-        self.done.visible(self.source)
+        match &self.from {
+            From::Output(source, done) => done.visible(source),
+            From::Call(call) => &call.text,
+        }
     }
 
     fn lines(&self) -> &[Range<usize>] {
@@ -73,112 +95,231 @@ impl Output<'_> {
     fn line(&self, i: usize) -> &str {
         without_number(&self.text()[self.lines()[i].clone()])
     }
+
+    fn name(&self) -> String {
+        let sort = if matches!(self.from, From::Call(_)) { "call" } else { "output" };
+        format!("tool {sort} {}", self.number)
+    }
+}
+
+/// Lines of a text that stand further up.
+pub(super) struct Echo {
+    /// The lines.
+    own: Range<usize>,
+    /// Where they stand.
+    label: String,
 }
 
 impl<'t> Echoes<'t> {
-    /// Adds what the next tool output has become. Lines of `by_line` outputs may be referred to one by
-    /// one, others only as a whole.
-    pub(super) fn push(&mut self, source: &'t str, done: Arc<Done>, by_line: bool) {
-        let index = self.outputs.len();
-        let print = done.visible_print(source);
-        self.wholes.entry(print.whole).or_insert(index);
-        if by_line {
-            self.places.reserve(print.anchors.len());
-            for anchor in &print.anchors {
-                self.places.entry(anchor.hash).or_default().push(index, anchor.line);
+    /// Adds what the next tool output has become, the `number`th of the conversation. Lines of `by_line`
+    /// outputs may be referred to one by one, others only as a whole.
+    pub(super) fn push(&mut self, source: &'t str, done: Arc<Done>, number: usize, by_line: bool) {
+        let from = From::Output(source, done);
+        self.earlier.push(Earlier { from, number, by_line, lines: OnceCell::new() });
+    }
+
+    /// Adds the next call of the conversation, and what the model wrote into it if that is worth it.
+    pub(super) fn push_call(&mut self, call: Option<Arc<Call>>) {
+        self.calls += 1;
+        let Some(call) = call else { return };
+        let from = From::Call(call);
+        self.earlier.push(Earlier { from, number: self.calls, by_line: true, lines: OnceCell::new() });
+    }
+
+    /// Brings the tables up to date.
+    pub(super) fn index(&mut self) {
+        let Echoes { earlier, places, wholes, indexed, .. } = self;
+        for (i, text) in earlier.iter().enumerate().skip(*indexed) {
+            let held;
+            let print: &Print = match &text.from {
+                From::Output(source, done) => {
+                    held = done.visible_print(source);
+                    wholes.entry(held.whole).or_insert(i);
+                    &held
+                }
+                From::Call(call) => &call.print,
+            };
+            if text.by_line {
+                places.reserve(print.anchors.len());
+                for anchor in &print.anchors {
+                    places.entry(anchor.hash).or_default().push(i, anchor.line);
+                }
             }
         }
-        drop(print);
-        self.outputs.push(Output { source, done, lines: OnceCell::new() });
+        *indexed = earlier.len();
     }
 
     /// A mark for the whole of a text, if what it has become (`visible`) stands in an earlier output.
     pub(super) fn whole(&self, source: &str, done: &Done) -> Option<Rendered> {
         let visible = done.visible(source);
-        let earlier = *self.wholes.get(&done.visible_print(source).whole)?;
-        if visible.len() < MIN_RUN_BYTES || self.outputs[earlier].text() != visible {
+        let earlier = &self.earlier[*self.wholes.get(&done.visible_print(source).whole)?];
+        if visible.len() < MIN_RUN_BYTES || earlier.text() != visible {
             return None;
         }
         let count = select::lines(source).len();
         let omission = Omission { range: 0..source.len(), unit: Unit::Line, first: 1, count };
-        let label = Some(format!("same as tool output {}", earlier + 1));
+        let label = Some(format!("same as {}", earlier.name()));
         Some(mark::render(source, vec![Piece::Omit { omission, label }], vec!["echo"]))
     }
 
-    /// `text` with its echoes left out, or `None` if it has none. `print` is that of the text.
-    pub(super) fn lines(&self, text: &str, print: &Print) -> Option<Rendered> {
-        let known = |anchor: &&Anchor| self.places.contains_key(&anchor.hash);
+    /// `text` with its echoes left out besides what was left out of it before (`gone`, with labels);
+    /// `None` if it has no echoes. `print` is that of the text.
+    pub(super) fn lines(
+        &self,
+        text: &str,
+        print: &Print,
+        gone: Vec<(Omission, Option<String>)>,
+    ) -> Option<Rendered> {
+        let known = |a: &&Anchor| {
+            self.places.contains_key(&a.hash)
+                || print.repeats.binary_search_by_key(&a.line, |repeat| repeat.line).is_ok()
+        };
         let mut anchors = print.anchors.iter().filter(known).peekable();
         anchors.peek()?;
         let units = select::lines(text);
-        let lines: Vec<&str> = units.iter().map(|r| without_number(&text[r.clone()])).collect();
-        let mut pieces = Vec::new();
-        let mut kept_from = 0;
-        for anchor in anchors {
-            let i = anchor.line as usize;
-            if i < kept_from {
-                continue;
-            }
-            match self.longest_run(&lines, i, anchor.hash, kept_from) {
-                Some(run) if is_worth_it(text, &units[run.own.clone()]) => {
-                    if kept_from < run.own.start {
-                        pieces.push(Piece::Keep(units[kept_from].start..units[run.own.start].start));
-                    }
-                    let range = units[run.own.start].start..units[run.own.end - 1].end;
-                    let count = run.own.len();
-                    let omission = Omission { range, unit: Unit::Line, first: run.own.start + 1, count };
-                    let there = run.line + 1;
-                    let label =
-                        format!("as in tool output {}, {there}-{}", run.output + 1, there + count - 1);
-                    pieces.push(Piece::Omit { omission, label: Some(label) });
-                    kept_from = run.own.end;
-                }
-                _ => {}
-            }
+        let mut search = Search {
+            echoes: self,
+            print,
+            lines: units.iter().map(|r| without_number(&text[r.clone()])).collect(),
+            hidden: vec![false; units.len()],
+            from: 0,
+        };
+        for (omission, _) in &gone {
+            let first = units.partition_point(|unit| unit.start < omission.range.start);
+            let end = units.partition_point(|unit| unit.start < omission.range.end);
+            search.hidden[first..end].fill(true);
         }
-        if pieces.is_empty() {
+        let mut omitted = gone;
+        let before = omitted.len();
+        for anchor in anchors {
+            let Some(echo) = search.at(anchor) else { continue };
+            let (first, count) = (echo.own.start + 1, echo.own.len());
+            let range = units[echo.own.start].start..units[echo.own.end - 1].end;
+            omitted.push((Omission { range, unit: Unit::Line, first, count }, Some(echo.label)));
+        }
+        if omitted.len() == before {
             return None;
         }
-        if kept_from < units.len() {
-            pieces.push(Piece::Keep(units[kept_from].start..text.len()));
+        omitted.sort_by_key(|(omission, _)| omission.range.start);
+        let mut pieces = Vec::with_capacity(2 * omitted.len() + 1);
+        let mut done = 0;
+        for (omission, label) in omitted {
+            if done < omission.range.start {
+                pieces.push(Piece::Keep(done..omission.range.start));
+            }
+            done = omission.range.end;
+            pieces.push(Piece::Omit { omission, label });
+        }
+        if done < text.len() {
+            pieces.push(Piece::Keep(done..text.len()));
         }
         Some(mark::render(text, pieces, vec!["echo"]))
     }
+}
 
-    /// The longest run of lines around line `i` that stands in an earlier output. It starts no earlier
-    /// than `from`.
-    fn longest_run(&self, lines: &[&str], i: usize, hash: u32, from: usize) -> Option<Run> {
+/// The search for echoes in one text, from top to bottom.
+struct Search<'s, 't> {
+    echoes: &'s Echoes<'t>,
+    print: &'s Print,
+    /// The lines without their numbers.
+    lines: Vec<&'s str>,
+    /// Which of them are left out.
+    hidden: Vec<bool>,
+    /// Where the part begins in which nothing was decided yet.
+    from: usize,
+}
+
+/// A run of lines and where the same run stands.
+struct Run {
+    own: Range<usize>,
+    /// The earlier text, or `None` if it is the same.
+    earlier: Option<usize>,
+    /// First line of the run there.
+    line: usize,
+    /// How often it stands here, one after the other.
+    times: usize,
+}
+
+impl Search<'_, '_> {
+    /// The echo around `anchor`, if there is one worth its mark.
+    fn at(&mut self, anchor: &Anchor) -> Option<Echo> {
+        let i = anchor.line as usize;
+        if i < self.from || self.hidden[i] {
+            return None;
+        }
+        let above = self.echoes.places.get(&anchor.hash).into_iter().flat_map(Places::iter);
+        let runs = above.map(|(earlier, line)| self.run_above(i, earlier, line)).chain([self.run_here(i)]);
         let mut best: Option<Run> = None;
-        for (output, line) in self.places.get(&hash)?.iter() {
-            let there = &self.outputs[output];
-            let back =
-                (1..=(i - from).min(line)).take_while(|n| lines[i - n] == there.line(line - n)).count();
-            let most = (lines.len() - i).min(there.lines().len() - line);
-            let ahead = (0..most).take_while(|n| lines[i + n] == there.line(line + n)).count();
-            if ahead == 0 {
-                continue;
-            }
-            let run = Run { own: i - back..i + ahead, output, line: line - back };
+        for run in runs.flatten() {
             if best.as_ref().is_none_or(|b| run.own.len() > b.own.len()) {
                 best = Some(run);
             }
         }
-        best
+        let run = best.filter(|run| self.is_worth_it(run.own.clone()))?;
+        let period = run.own.len() / run.times;
+        let place = match period {
+            1 => (run.line + 1).to_string(),
+            _ => format!("{}-{}", run.line + 1, run.line + period),
+        };
+        let label = match run.earlier {
+            Some(earlier) => format!("as in {}, {place}", self.echoes.earlier[earlier].name()),
+            None if run.times > 1 => format!("as {place}, {} times", run.times),
+            None => format!("as {place}"),
+        };
+        self.hidden[run.own.clone()].fill(true);
+        self.from = run.own.end;
+        Some(Echo { own: run.own, label })
     }
-}
 
-struct Run {
-    /// Lines of the text itself.
-    own: Range<usize>,
-    /// Which earlier output.
-    output: usize,
-    /// First line of the run there.
-    line: usize,
-}
+    /// The longest run around line `i` that is the one around `line` of an earlier text.
+    fn run_above(&self, i: usize, earlier: usize, line: usize) -> Option<Run> {
+        let there = &self.echoes.earlier[earlier];
+        let same = |own: usize, line: usize| !self.hidden[own] && self.lines[own] == there.line(line);
+        let back = (1..=(i - self.from).min(line)).take_while(|n| same(i - n, line - n)).count();
+        let most = (self.lines.len() - i).min(there.lines().len() - line);
+        let ahead = (0..most).take_while(|n| same(i + n, line + n)).count();
+        let own = i - back..i + ahead;
+        (ahead > 0).then(|| Run { own, earlier: Some(earlier), line: line - back, times: 1 })
+    }
 
-fn is_worth_it(text: &str, run: &[Range<usize>]) -> bool {
-    let bytes = run.last().map_or(0, |last| text[run[0].start..last.end].trim().len());
-    run.len() >= MIN_RUN_LINES && bytes >= MIN_RUN_BYTES
+    /// The longest run around line `i` that stands further up in the same text, all of it visible.
+    fn run_here(&self, i: usize) -> Option<Run> {
+        let at = self.print.repeats.binary_search_by_key(&i, |repeat| repeat.line as usize).ok()?;
+        let line = self.print.repeats[at].first as usize;
+        let same = |own: usize, line: usize| {
+            !self.hidden[own] && !self.hidden[line] && self.lines[own] == self.lines[line]
+        };
+        // Neither run may reach into the other.
+        let most_back = (i - self.from).min(line).min(i - line - 1);
+        let back = (1..=most_back).take_while(|n| same(i - n, line - n)).count();
+        let most = (self.lines.len() - i).min(i - back - line);
+        let ahead = (0..most).take_while(|n| same(i + n, line + n)).count();
+        let run = Run { own: i - back..i + ahead, earlier: None, line: line - back, times: 1 };
+        (ahead > 0).then(|| self.repeated(run))
+    }
+
+    /// A run of the same text with its repetitions right behind it.
+    fn repeated(&self, mut run: Run) -> Run {
+        let period = run.own.len();
+        let unit = &self.lines[run.line..run.line + period];
+        while let Some(next) = self.lines.get(run.own.end..run.own.end + period)
+            && next == unit
+            && !self.hidden[run.own.end..run.own.end + period].contains(&true)
+        {
+            run.own.end += period;
+            run.times += 1;
+        }
+        run
+    }
+
+    fn is_worth_it(&self, run: Range<usize>) -> bool {
+        let enough = if run.len() >= MIN_RUN_LINES { MIN_RUN_BYTES } else { MIN_LINE_BYTES };
+        let mut bytes = 0;
+        self.lines[run].iter().any(|line| {
+            bytes += line.bytes().filter(|b| !b.is_ascii_whitespace()).count();
+            bytes >= enough
+        })
+    }
 }
 
 #[cfg(test)]
@@ -192,11 +333,13 @@ mod tests {
 
     impl Echoes<'static> {
         fn push_text(&mut self, text: &'static str, by_line: bool) {
-            self.push(text, Arc::default(), by_line);
+            let number = self.earlier.len() + 1;
+            self.push(text, Arc::default(), number, by_line);
+            self.index();
         }
 
         fn lines_of(&self, text: &str) -> Option<Rendered> {
-            self.lines(text, &Print::new(text))
+            self.lines(text, &Print::new(text), Vec::new())
         }
     }
 

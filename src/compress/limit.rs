@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::echo::Echoes;
 use super::text::{self, Block, Done};
-use super::turns;
+use super::{remains, turns, written};
 use crate::kinds::Source;
 use crate::mark::{self, Unit};
 use crate::options::{Level, Options};
@@ -140,6 +140,9 @@ impl Ground<'_> {
             if after > limit && may_squeeze() && self.squeeze(epochs, &results, first_job, after, form) {
                 return (results, 0, true);
             }
+            for i in turn.clone().filter(own) {
+                self.messages[i].calls.iter().for_each(|call| echoes.push_call(written::call(call)));
+            }
             over = after.saturating_sub(limit);
             total = after + turn.clone().filter(own).map(|i| self.counts[i]).sum::<usize>();
         }
@@ -213,33 +216,66 @@ impl Ground<'_> {
         // JSON has no lines of its own: how it is broken into lines is white space, and goes.
         let by_line = !result.blocks.iter().any(|b| b.kind == "json");
         let is_ours = result.why == text::ALREADY;
-        let find = || {
-            let whole = echoes.whole(text.text, &result);
-            whole.or_else(|| by_line.then(|| echoes.lines(text.text, &result.source_print(text.text)))?)
-        };
-        if let Some(mut echo) = (!is_ours && epochs.stages[job] == Stage::None).then(find).flatten() {
-            let before = text::count(self.counter, text.text);
-            let mut after = text::count(self.counter, &echo.text);
-            // What is left of it may still be written shorter (numbered lines, say).
-            if let [block] = &*result.blocks
-                && let Some((shorter, tokens)) =
-                    text::encode(block.kind, &echo.text, self.counter, self.options)
-            {
-                (echo.text, after) = (shorter, tokens);
-            }
-            if before.saturating_sub(after) > result.saved {
-                result = Arc::new(Done {
-                    new: Some((echo.text, echo.omissions)),
-                    kinds: vec!["echo"],
-                    blocks: vec![whole_block("echo", text.text, before, after)],
-                    transforms: echo.transforms,
-                    saved: before - after,
-                    ..Done::default()
-                });
+        if !is_ours && epochs.stages[job] == Stage::None {
+            echoes.index();
+            let forms = [
+                self.referring(text.text, &result, echoes, by_line),
+                by_line.then(|| self.referring_besides(text.text, &result, echoes)).flatten(),
+            ];
+            for form in forms.into_iter().flatten().filter(|form| form.saved > 0) {
+                if form.saved > result.saved {
+                    result = Arc::new(form);
+                }
             }
         }
-        echoes.push(text.text, result.clone(), by_line);
+        echoes.push(text.text, result.clone(), text.output, by_line);
         result
+    }
+
+    /// A text with references in it instead of being compressed as `result` has it.
+    fn referring(&self, text: &str, result: &Done, echoes: &Echoes<'_>, by_line: bool) -> Option<Done> {
+        let whole = echoes.whole(text, result);
+        let find = || echoes.lines(text, &result.source_print(text), Vec::new());
+        let mut echo = whole.or_else(|| by_line.then(find).flatten())?;
+        let before = text::count(self.counter, text);
+        let mut after = text::count(self.counter, &echo.text);
+        // What is left of it may still be written shorter (numbered lines, say).
+        if let [block] = &*result.blocks
+            && let Some((shorter, tokens)) = text::encode(block.kind, &echo.text, self.counter, self.options)
+        {
+            (echo.text, after) = (shorter, tokens);
+        }
+        Some(Done {
+            new: Some((echo.text, echo.omissions)),
+            kinds: vec!["echo"],
+            blocks: vec![whole_block("echo", text, before, after)],
+            transforms: echo.transforms,
+            saved: before.saturating_sub(after),
+            ..Done::default()
+        })
+    }
+
+    /// A text with references in it besides being compressed as `result` has it.
+    fn referring_besides(&self, text: &str, result: &Done, echoes: &Echoes<'_>) -> Option<Done> {
+        let (new, gone) = result.new.as_ref()?;
+        let gone = remains::omissions(text, new, gone)?;
+        let echo = echoes.lines(text, &result.source_print(text), gone)?;
+        let saved = text::count(self.counter, new).saturating_sub(text::count(self.counter, &echo.text));
+        if saved == 0 {
+            return None;
+        }
+        let mut blocks = result.blocks.clone();
+        if let [block] = &mut *blocks {
+            block.tokens_after = block.tokens_after.saturating_sub(saved);
+        }
+        Some(Done {
+            new: Some((echo.text, echo.omissions)),
+            kinds: result.kinds.iter().copied().chain(["echo"]).collect(),
+            blocks,
+            transforms: result.transforms.iter().copied().chain(echo.transforms).collect(),
+            saved: result.saved + saved,
+            ..Done::default()
+        })
     }
 
     /// The first and last lines of a tool output within `tokens`, and one mark for the rest.

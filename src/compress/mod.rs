@@ -8,8 +8,10 @@ mod limit;
 mod parallel;
 mod pointer;
 mod print;
+mod remains;
 mod text;
 mod turns;
+mod written;
 
 use crate::error::Error;
 use crate::mark::Omission;

@@ -4,7 +4,8 @@
 //! their text. Equal lines have equal hashes; the reverse is checked on the text. Hashes are the same
 //! in every process. Cost: linear once per text, then a copy of nothing.
 
-use std::collections::hash_map::DefaultHasher;
+use std::collections::HashMap;
+use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -35,28 +36,48 @@ pub(super) struct Print {
     pub(super) whole: u64,
     /// Its lines worth looking for, in order.
     pub(super) anchors: Vec<Anchor>,
+    /// Which of them stood in the text before, in order.
+    pub(super) repeats: Vec<Repeat>,
+}
+
+/// A line that the text had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Repeat {
+    /// Index of the line.
+    pub(super) line: u32,
+    /// Index of the first line of the same hash.
+    pub(super) first: u32,
 }
 
 impl Print {
     pub(super) fn new(text: &str) -> Self {
         let mut anchors = Vec::new();
+        let mut repeats = Vec::new();
+        let mut seen: HashMap<u32, u32, Spread> = HashMap::default();
         let mut whole = DefaultHasher::new();
         for (i, line) in text.split_inclusive('\n').enumerate() {
             let line = without_number(line);
             let hash = hash(line);
             hash.hash(&mut whole);
             if let (true, Ok(line)) = (is_anchor(line), u32::try_from(i)) {
-                anchors.push(Anchor { line, hash: hash as u32 });
+                let hash = hash as u32;
+                anchors.push(Anchor { line, hash });
+                match seen.entry(hash) {
+                    Entry::Occupied(first) => repeats.push(Repeat { line, first: *first.get() }),
+                    Entry::Vacant(place) => _ = place.insert(line),
+                }
             }
         }
         anchors.shrink_to_fit();
+        repeats.shrink_to_fit();
         text.len().hash(&mut whole);
-        Print { whole: whole.finish(), anchors }
+        Print { whole: whole.finish(), anchors, repeats }
     }
 
     /// Whether it is small enough, beside its text, to be kept.
     fn is_small(&self, text: &str) -> bool {
-        self.anchors.len() * size_of::<Anchor>() <= text.len() / MEMORY_PER_PRINT
+        let anchors = self.anchors.len() * size_of::<Anchor>();
+        anchors + self.repeats.len() * size_of::<Repeat>() <= text.len() / MEMORY_PER_PRINT
     }
 }
 

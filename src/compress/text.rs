@@ -120,6 +120,7 @@ pub fn clear_memo() {
     memo().clear();
     counts().clear();
     encoded().clear();
+    super::written::clear();
 }
 
 /// Texts below this many bytes are counted faster than they are looked up.
@@ -206,7 +207,9 @@ impl Job<'_> {
         }
         let call = self.call.map(|c| format!("{} {}\n{}", c.name, c.arguments, c.beside)).unwrap_or_default();
         let query = Query::new(self.question, &call);
-        let mut new = String::with_capacity(self.text.len() / 2);
+        // Nothing is copied of a text that stays as it is.
+        let mut new = String::new();
+        let mut copied = 0;
         let mut omissions = Vec::new();
         for segment in segments {
             let part = &self.text[segment.range.clone()];
@@ -215,7 +218,14 @@ impl Job<'_> {
                 if segment.is_payload { self.block(part, &query, &mut block) } else { Err("instruction") };
             match compressed {
                 Ok(rendered) => {
-                    new.push_str(&rendered.text);
+                    let before = &self.text[copied..segment.range.start];
+                    copied = segment.range.end;
+                    if new.is_empty() && before.is_empty() {
+                        new = rendered.text;
+                    } else {
+                        new.push_str(before);
+                        new.push_str(&rendered.text);
+                    }
                     omissions.extend(rendered.omissions.into_iter().map(|o| shift(o, segment.range.start)));
                     done.transforms.extend(rendered.transforms);
                     done.saved += block.tokens_before - block.tokens_after;
@@ -228,12 +238,12 @@ impl Job<'_> {
                     if segment.is_payload {
                         done.why = why;
                     }
-                    new.push_str(part);
                 }
             }
             done.blocks.push(block);
         }
         if !done.kinds.is_empty() {
+            new.push_str(&self.text[copied..]);
             done.new = Some((new, omissions));
         }
         done

@@ -58,6 +58,17 @@ pub trait Kind: Sync {
     /// part of the text, or be linear and cheap.
     fn recognise(&self, text: &str) -> u8;
 
+    /// The most that `recognise` returns for any text.
+    fn surest(&self) -> u8 {
+        100
+    }
+
+    /// The same as `recognise` if that is above `floor`; anything up to `floor` otherwise, so that a
+    /// text which another kind is surer of need not be looked at.
+    fn recognise_above(&self, text: &str, floor: u8) -> u8 {
+        if floor >= self.surest() { 0 } else { self.recognise(text) }
+    }
+
     /// Compresses `text`, or returns `None` if there is nothing to gain. The result is accepted only
     /// if it has fewer tokens; the caller checks that.
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered>;
@@ -87,14 +98,15 @@ pub const ALL: &[&dyn Kind] = &[
 
 /// The kind that is surest of `text`, if any is sure enough.
 pub fn recognise(text: &str) -> Option<&'static dyn Kind> {
-    let mut best: Option<(u8, &'static dyn Kind)> = None;
+    let mut best: Option<&'static dyn Kind> = None;
+    let mut floor = MIN_CONFIDENCE - 1;
     for kind in ALL {
-        let confidence = kind.recognise(text);
-        if confidence >= MIN_CONFIDENCE && best.is_none_or(|(c, _)| confidence > c) {
-            best = Some((confidence, *kind));
+        let confidence = kind.recognise_above(text, floor);
+        if confidence > floor {
+            (best, floor) = (Some(*kind), confidence);
         }
     }
-    best.map(|(_, kind)| kind)
+    best
 }
 
 /// Decodes every re-encoded block in `text`. Blocks that are not ours, or damaged, stay as they are.

@@ -302,7 +302,7 @@ impl<'t> Scanner<'t> {
 }
 
 /// Decodes the escapes of a JSON string; `None` for lone surrogates and escapes that do not exist.
-fn unescape(inner: &str) -> Option<String> {
+pub(crate) fn unescape(inner: &str) -> Option<String> {
     let mut out = String::with_capacity(inner.len());
     let mut rest = inner;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {

@@ -9,7 +9,7 @@ mod edits;
 pub mod read;
 pub mod value;
 
-pub use read::{Message, Text, ToolCall};
+pub use read::{Message, Text, ToolCall, Written};
 pub use value::{Request, Value};
 
 /// One step from a message down to a string inside it.

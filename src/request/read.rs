@@ -34,6 +34,17 @@ pub struct Text<'a> {
     pub source: Source,
     /// The call that asked for it, for tool outputs whose call is known.
     pub call: Option<ToolCall>,
+    /// For tool outputs, the how-manieth of the conversation it is, from 1; 0 for other texts.
+    pub output: usize,
+}
+
+/// What the model wrote into the arguments of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written<'a> {
+    /// As it stands in the request: JSON, or the text itself.
+    Raw(&'a str),
+    /// The strings of arguments that are an object, keys left out.
+    Strings(Vec<&'a str>),
 }
 
 /// The tool by which a model fetches what was left out; a client may put its server's name before it
@@ -61,6 +72,8 @@ pub struct Message<'a> {
     pub other: Vec<StringId>,
     /// Tool-call arguments that are objects, flattened (billed as well).
     pub flattened: Vec<String>,
+    /// What the model wrote into each tool call, in order.
+    pub calls: Vec<Written<'a>>,
     /// Why nothing or not all of it could be read, if so.
     pub odd: Option<&'static str>,
 }
@@ -70,13 +83,14 @@ pub fn read<'a>(request: &Request<'a>) -> Vec<Message<'a>> {
     let mut calls: HashMap<&'a str, ToolCall> = HashMap::new();
     let mut edits = Edits::default();
     let mut out = Vec::with_capacity(request.messages.len());
-    let mut turn = 0;
+    let (mut turn, mut outputs) = (0, 0);
     for value in &request.messages {
         let mut reader = Reader {
             request,
             message: Message { turn, ..Message::default() },
             calls: &mut calls,
             edits: &mut edits,
+            outputs: &mut outputs,
         };
         reader.message(value);
         let message = reader.message;
@@ -93,6 +107,8 @@ struct Reader<'r, 'a> {
     message: Message<'a>,
     calls: &'r mut HashMap<&'a str, ToolCall>,
     edits: &'r mut Edits,
+    /// Tool outputs seen so far.
+    outputs: &'r mut usize,
 }
 
 impl<'a> Reader<'_, 'a> {
@@ -122,6 +138,7 @@ impl<'a> Reader<'_, 'a> {
         match role {
             "assistant" | "model" => self.assistant(value),
             "tool" | "function" => {
+                *self.outputs += 1;
                 let call = ["tool_call_id", "name"]
                     .iter()
                     .find_map(|key| self.calls.get(r.get_str(value, key)?))
@@ -146,6 +163,7 @@ impl<'a> Reader<'_, 'a> {
     fn item(&mut self, kind: &str, value: &Value) {
         let r = self.request;
         if kind.ends_with("_output") {
+            *self.outputs += 1;
             let call = r.get_str(value, "call_id").and_then(|id| self.calls.get(id)).cloned();
             self.content(value, "output", Source::ToolOutput, call.as_ref());
         } else if kind == "item_reference" {
@@ -209,12 +227,16 @@ impl<'a> Reader<'_, 'a> {
             Some(Value::Str(text)) => {
                 self.message.other.push(*text);
                 call.arguments = r.str(*text).to_owned();
+                self.message.calls.push(Written::Raw(r.str(*text)));
             }
             Some(value) => {
+                let mut strings = Vec::new();
+                r.strings_of(value, &mut strings);
+                self.message.calls.push(Written::Strings(strings));
                 r.flatten(value, &mut call.arguments);
                 self.message.flattened.push(call.arguments.clone());
             }
-            None => {}
+            None => self.message.calls.push(Written::Strings(Vec::new())),
         }
         call.edited = self.edits.see(&call.name, &call.arguments);
         if let Some(id) = id {
@@ -256,6 +278,7 @@ impl<'a> Reader<'_, 'a> {
                     }
                     match r.get_str(part, "type") {
                         Some("tool_result") => {
+                            *self.outputs += 1;
                             let call =
                                 r.get_str(part, "tool_use_id").and_then(|id| self.calls.get(id)).cloned();
                             match r.get(part, "content") {
@@ -288,7 +311,8 @@ impl<'a> Reader<'_, 'a> {
 
     fn text(&mut self, id: StringId, path: Vec<Step>, source: Source, call: Option<&ToolCall>) {
         let text = self.request.str(id);
-        self.message.texts.push(Text { text, id, path, source, call: call.cloned() });
+        let output = if source == Source::ToolOutput { *self.outputs } else { 0 };
+        self.message.texts.push(Text { text, id, path, source, call: call.cloned(), output });
     }
 
     /// Counted, but not to be compressed.

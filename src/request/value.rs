@@ -66,6 +66,17 @@ impl<'a> Request<'a> {
         matches!(value, Value::Object(members) if members.iter().filter(|(k, _)| self.str(*k) == key).count() > 1)
     }
 
+    /// The strings of `value` in order, keys left out.
+    pub fn strings_of(&self, value: &Value, out: &mut Vec<&'a str>) {
+        match value {
+            Value::Str(id) => out.push(self.str(*id)),
+            Value::Array(items) => items.iter().for_each(|item| self.strings_of(item, out)),
+            Value::Object(members) => members.iter().for_each(|(_, item)| self.strings_of(item, out)),
+            Value::Foreign(inner) => self.strings_of(inner, out),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Opaque(_) => {}
+        }
+    }
+
     /// Writes `value` as compact JSON-like text: what the model reads of tool arguments.
     pub fn flatten(&self, value: &Value, out: &mut String) {
         match value {

@@ -10,11 +10,13 @@
 //!
 //! The text is read once; every word becomes a number, so that scoring a second query, another
 //! weighting, or coarser units ([`Units::grouped`]) reads no text again. Invariants: the same units and
-//! query give the same scores in every process (hash maps are only looked up, never iterated). Cost:
-//! linear in the text; four bytes per term.
+//! query give the same scores in every process (numbers follow the order of the text). Cost: linear in
+//! the text; four bytes per term. A score adds up the terms that the query has, so that most terms of a
+//! text cost one look at a table.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::intern::{Numbers, is_same};
 use super::terms;
 
 /// Number of a term within one [`Index`].
@@ -36,13 +38,12 @@ pub struct Weighted {
 }
 
 /// The terms of a text, unit by unit, and the numbers given to them.
-#[derive(Debug)]
-pub struct Index<'t> {
-    ids: HashMap<String, TermId>,
-    /// What each word as written in the text was turned into: most words repeat.
-    seen: HashMap<&'t str, (u32, u32)>,
-    /// Terms of the words in `seen`, one after the other.
-    parts: Vec<TermId>,
+#[derive(Debug, Default)]
+pub struct Index {
+    ids: Numbers,
+    /// All terms, one after the other, and where each ends.
+    spelt: String,
+    spelt_ends: Vec<usize>,
     /// The units.
     pub units: Units,
 }
@@ -50,47 +51,68 @@ pub struct Index<'t> {
 /// Units as sequences of term numbers.
 #[derive(Debug, Clone, Default)]
 pub struct Units {
-    terms: Vec<TermId>,
+    /// Shared with the coarser units made of these.
+    terms: Arc<Vec<TermId>>,
     /// Where each unit ends in `terms`.
     ends: Vec<usize>,
     /// In how many units each term occurs.
     frequency: Vec<u32>,
 }
 
-impl<'t> Index<'t> {
+/// What the words of a text, as written, were turned into: most words repeat.
+#[derive(Default)]
+struct Words<'t> {
+    numbers: Numbers,
+    /// Each word, and which of `parts` are its terms.
+    seen: Vec<(&'t str, u32, u32)>,
+    parts: Vec<TermId>,
+    buffer: String,
+}
+
+impl Index {
     /// Reads the units of a text. Stop words get no number; see [`terms::terms`].
-    pub fn new(units: impl IntoIterator<Item = &'t str>) -> Self {
-        let mut index =
-            Index { ids: HashMap::new(), seen: HashMap::new(), parts: Vec::new(), units: Units::default() };
+    pub fn new<'t>(units: impl IntoIterator<Item = &'t str>) -> Self {
+        let mut index = Index::default();
+        let mut words = Words::default();
+        let (mut terms, mut ends) = (Vec::new(), Vec::new());
         for unit in units {
-            terms::for_each_word(unit, |word| index.push(word));
-            index.units.ends.push(index.units.terms.len());
+            terms::for_each_word(unit, |word| terms.extend_from_slice(index.read(word, &mut words)));
+            ends.push(terms.len());
         }
+        index.units = Units { terms: Arc::new(terms), ends, frequency: Vec::new() };
         index.units.count(index.ids.len());
         index
     }
 
-    fn push(&mut self, word: &'t str) {
-        let (from, to) = match self.seen.get(word) {
-            Some(known) => *known,
-            None => {
-                let from = self.parts.len() as u32;
-                let (ids, parts) = (&mut self.ids, &mut self.parts);
-                terms::for_each_term(word, |term| {
-                    let next = ids.len() as TermId;
-                    parts.push(*ids.entry(term).or_insert(next));
-                });
-                let range = (from, self.parts.len() as u32);
-                self.seen.insert(word, range);
-                range
-            }
-        };
-        self.units.terms.extend_from_slice(&self.parts[from as usize..to as usize]);
+    /// The terms of a word.
+    #[inline]
+    fn read<'t, 'w>(&mut self, word: &'t str, words: &'w mut Words<'t>) -> &'w [TermId] {
+        let Words { numbers, seen, parts, buffer } = words;
+        let (number, is_new) =
+            numbers.number(numbers.hash(word), |n| seen.get(n).is_some_and(|known| is_same(known.0, word)));
+        if is_new {
+            let from = parts.len() as u32;
+            terms::for_each_term(word, buffer, |term| parts.push(self.number(term)));
+            seen.push((word, from, parts.len() as u32));
+        }
+        let (_, from, to) = seen[number as usize];
+        &parts[from as usize..to as usize]
+    }
+
+    fn number(&mut self, term: &str) -> TermId {
+        let (spelt, ends) = (&self.spelt, &self.spelt_ends);
+        let (number, is_new) =
+            self.ids.number(self.ids.hash(term), |n| is_same(spelling(spelt, ends, n), term));
+        if is_new {
+            self.spelt.push_str(term);
+            self.spelt_ends.push(self.spelt.len());
+        }
+        number
     }
 
     /// The number of a term (a stem, as in `Query::terms`), if the text has it.
     pub fn id(&self, term: &str) -> Option<TermId> {
-        self.ids.get(term).copied()
+        self.ids.get(self.ids.hash(term), |n| spelling(&self.spelt, &self.spelt_ends, n) == term)
     }
 
     /// The terms of a query with equal weights.
@@ -101,6 +123,32 @@ impl<'t> Index<'t> {
     /// How many different terms the text has; their numbers are below this.
     pub fn term_count(&self) -> usize {
         self.ids.len()
+    }
+}
+
+/// Term `n` of those that stand in `spelt` one after the other.
+fn spelling<'s>(spelt: &'s str, ends: &[usize], n: usize) -> &'s str {
+    let start = n.checked_sub(1).and_then(|n| ends.get(n)).copied().unwrap_or(0);
+    ends.get(n).and_then(|end| spelt.get(start..*end)).unwrap_or("")
+}
+
+/// The terms of a query that a text has, and by which number of the text each is found.
+struct Gains {
+    /// Per term of the text: 0, or one more than its place in `gains`.
+    place: Vec<u32>,
+    /// Shares of the query's idf sum.
+    gains: Vec<f64>,
+}
+
+impl Gains {
+    /// Calls `f` with the place and the gain of each of `terms` that the query has.
+    #[inline]
+    fn for_each(&self, terms: &[TermId], mut f: impl FnMut(usize, f64)) {
+        for id in terms {
+            if let Some(place) = (self.place[*id as usize] as usize).checked_sub(1) {
+                f(place, self.gains[place]);
+            }
+        }
     }
 }
 
@@ -143,25 +191,28 @@ impl Units {
     pub fn scores(&self, query: &[Weighted]) -> Vec<f64> {
         let gains = self.gains(query);
         let average = self.terms.len() as f64 / self.len().max(1) as f64;
-        let mut times: Vec<u32> = vec![0; self.frequency.len()];
-        (0..self.len())
-            .map(|i| {
-                let terms = self.terms(i);
-                for id in terms {
-                    times[*id as usize] += 1;
+        let mut times: Vec<u32> = vec![0; gains.gains.len()];
+        // Terms of the query in the unit, in the order in which they occur first.
+        let mut found: Vec<(usize, f64)> = Vec::new();
+        let mut score = |terms: &[TermId]| {
+            gains.for_each(terms, |place, gain| {
+                if times[place] == 0 {
+                    found.push((place, gain));
                 }
-                let norm = K1 * (1.0 - B + B * terms.len() as f64 / average.max(1.0));
-                let mut score = 0.0;
-                for id in terms {
-                    // Each term once, at its first place; the counter is empty again afterwards.
-                    let tf = f64::from(std::mem::take(&mut times[*id as usize]));
-                    if tf > 0.0 {
-                        score += gains[*id as usize] * tf * (K1 + 1.0) / (tf + norm);
-                    }
-                }
-                score
-            })
-            .collect()
+                times[place] += 1;
+            });
+            if found.is_empty() {
+                return 0.0;
+            }
+            let norm = K1 * (1.0 - B + B * terms.len() as f64 / average.max(1.0));
+            let mut score = 0.0;
+            for (place, gain) in found.drain(..) {
+                let tf = f64::from(std::mem::take(&mut times[place]));
+                score += gain * tf * (K1 + 1.0) / (tf + norm);
+            }
+            score
+        };
+        (0..self.len()).map(|i| score(self.terms(i))).collect()
     }
 
     /// The share of the query's idf that each unit covers, 0 to 1; repetition and length do not matter.
@@ -175,54 +226,59 @@ impl Units {
         groups.covered(&self.gains(query))
     }
 
-    fn covered(&self, gains: &[f64]) -> Vec<f64> {
-        let mut last: Vec<usize> = vec![usize::MAX; gains.len()];
+    fn covered(&self, gains: &Gains) -> Vec<f64> {
+        let mut last: Vec<usize> = vec![usize::MAX; gains.gains.len()];
         (0..self.len())
             .map(|i| {
                 let mut sum = 0.0;
-                for id in self.terms(i) {
-                    if std::mem::replace(&mut last[*id as usize], i) != i {
-                        sum += gains[*id as usize];
+                gains.for_each(self.terms(i), |place, gain| {
+                    if std::mem::replace(&mut last[place], i) != i {
+                        sum += gain;
                     }
-                }
+                });
                 sum
             })
             .collect()
     }
 
-    /// Per term of the text: its share of the query's idf sum.
-    fn gains(&self, query: &[Weighted]) -> Vec<f64> {
+    /// Each term of the query that the text has, with its share of the query's idf sum.
+    fn gains(&self, query: &[Weighted]) -> Gains {
         let sum = self.idf_sum(query);
-        let mut gains = vec![0.0; self.frequency.len()];
+        let mut out = Gains { place: vec![0; self.frequency.len()], gains: Vec::new() };
         if sum > 0.0 {
             for w in query {
-                if let Some(gain) = w.id.and_then(|id| gains.get_mut(id as usize)) {
-                    *gain += w.weight * self.idf(w.id) / sum;
+                if let Some(place) = w.id.and_then(|id| out.place.get_mut(id as usize)) {
+                    if *place == 0 {
+                        out.gains.push(0.0);
+                        *place = out.gains.len() as u32;
+                    }
+                    out.gains[*place as usize - 1] += w.weight * self.idf(w.id) / sum;
                 }
             }
         }
-        gains
+        out
     }
 
     /// Coarser units: `groups` are ranges of unit numbers that follow one another and cover all units
     /// (passages of sentences, sections of lines). Term numbers stay the same.
-    pub fn grouped(&self, groups: &[std::ops::Range<usize>]) -> Units {
+    pub fn grouped(&self, groups: impl Iterator<Item = std::ops::Range<usize>>) -> Units {
         let ends = groups
-            .iter()
             .map(|g| g.end.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0))
             .collect();
-        let mut out = Units { terms: self.terms.clone(), ends, frequency: Vec::new() };
+        let mut out = Units { terms: Arc::clone(&self.terms), ends, frequency: Vec::new() };
         out.count(self.frequency.len());
         out
     }
 
     fn count(&mut self, term_count: usize) {
         self.frequency = vec![0; term_count];
-        let mut last: Vec<usize> = vec![usize::MAX; term_count];
+        // One more than the unit in which each term was seen last.
+        let mut last: Vec<u32> = vec![0; term_count];
         let mut start = 0;
         for (i, end) in self.ends.iter().enumerate() {
+            let unit = i as u32 + 1;
             for id in &self.terms[start..*end] {
-                if std::mem::replace(&mut last[*id as usize], i) != i {
+                if std::mem::replace(&mut last[*id as usize], unit) != unit {
                     self.frequency[*id as usize] += 1;
                 }
             }
@@ -278,9 +334,9 @@ mod tests {
         let index = Index::new(UNITS);
         let florida = index.id("florida").unwrap_or(u32::MAX);
         assert_eq!(index.units.frequency(florida), 2);
-        let grouped = index.units.grouped(&[0..1, 1..4]);
+        let grouped = index.units.grouped([0..1, 1..4].into_iter());
         assert_eq!((grouped.len(), grouped.frequency(florida)), (2, 2));
         assert_eq!(grouped.terms(0), index.units.terms(0));
-        assert_eq!(index.units.grouped(std::slice::from_ref(&(0..4))).frequency(florida), 1);
+        assert_eq!(index.units.grouped(std::iter::once(0..4)).frequency(florida), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! What a text is scored against and how.
 
 pub mod bm25;
+pub(crate) mod intern;
 pub mod query;
 pub mod question;
 pub mod terms;

@@ -82,9 +82,10 @@ pub fn question(instructions: &str) -> Option<Question<'_>> {
 /// as rare as if they meant something).
 pub fn terms(question: &str) -> Vec<String> {
     let mut out = Vec::new();
+    let mut buffer = String::new();
     terms::for_each_word(question, |word| {
         if !QUESTION_STARTS.contains(&word.to_lowercase().as_str()) {
-            terms::for_each_term(word, |term| out.push(term));
+            terms::for_each_term(word, &mut buffer, |term| out.push(term.to_owned()));
         }
     });
     out.sort();

@@ -14,22 +14,67 @@ const STOP_WORDS: &[&str] = &[
     "why", "will", "with", "would", "you", "your",
 ];
 
+/// Where the stop words of each first letter begin, `a` first; they are sorted.
+const STOP_WORDS_BY_LETTER: [u8; 27] = {
+    let mut starts = [0; 27];
+    let mut i = 0;
+    while i < STOP_WORDS.len() {
+        let mut letter = (STOP_WORDS[i].as_bytes()[0] - b'a') as usize + 1;
+        while letter < starts.len() {
+            starts[letter] = i as u8 + 1;
+            letter += 1;
+        }
+        i += 1;
+    }
+    starts
+};
+
 /// Whether `word` (lower case) is too common to select anything.
 pub fn is_stop_word(word: &str) -> bool {
-    STOP_WORDS.binary_search(&word).is_ok()
+    let Some(letter @ b'a'..=b'z') = word.bytes().next() else { return false };
+    let letter = usize::from(letter - b'a');
+    let (from, to) = (STOP_WORDS_BY_LETTER[letter], STOP_WORDS_BY_LETTER[letter + 1]);
+    STOP_WORDS[usize::from(from)..usize::from(to)].contains(&word)
 }
 
+/// What a byte is, as far as it tells by itself.
+#[derive(Clone, Copy, PartialEq)]
+enum Byte {
+    /// A letter or a digit of ASCII.
+    Word,
+    /// Any other ASCII.
+    Other,
+    /// Part of a wider character.
+    Wide,
+}
+
+const BYTES: [Byte; 256] = {
+    let mut table = [Byte::Wide; 256];
+    let mut b = 0;
+    while b < 128 {
+        table[b] = if (b as u8).is_ascii_alphanumeric() { Byte::Word } else { Byte::Other };
+        b += 1;
+    }
+    table
+};
+
 /// Calls `f` with each word of `text`: maximal runs of letters and digits, as written.
+#[inline]
 pub fn for_each_word<'t>(text: &'t str, mut f: impl FnMut(&'t str)) {
     let bytes = text.as_bytes();
-    let mut start = None;
     let mut i = 0;
-    while i < bytes.len() {
-        let (is_word, len) = if bytes[i] < 0x80 {
-            (bytes[i].is_ascii_alphanumeric(), 1)
-        } else {
+    let mut start = None;
+    while let Some(b) = bytes.get(i) {
+        let (is_word, len) = match BYTES[usize::from(*b)] {
+            Byte::Word => {
+                let run = bytes[i..].iter().position(|b| BYTES[usize::from(*b)] != Byte::Word);
+                (true, run.unwrap_or(bytes.len() - i))
+            }
+            Byte::Other => (false, 1),
             // `i` is always at a character boundary.
-            text[i..].chars().next().map_or((false, 1), |c| (c.is_alphanumeric(), c.len_utf8()))
+            Byte::Wide => {
+                text[i..].chars().next().map_or((false, 1), |c| (c.is_alphanumeric(), c.len_utf8()))
+            }
         };
         match (is_word, start) {
             (true, None) => start = Some(i),
@@ -67,21 +112,27 @@ pub fn for_each_hump<'t>(word: &'t str, mut f: impl FnMut(&'t str)) {
 /// Lower-cases and lightly stems one word (plural, -ed, -ing, -ly and their doubled consonants).
 pub fn stem(word: &str) -> String {
     let mut w = word.to_lowercase();
+    stem_lower(&mut w);
+    w
+}
+
+/// A suffix, the length from which on a word loses it, and what stands there instead.
+type Suffix = (&'static str, usize, &'static str);
+
+/// Stems a word in lower case.
+fn stem_lower(w: &mut String) {
     if w.len() <= 3 || !w.is_ascii() || w.bytes().any(|b| b.is_ascii_digit()) {
-        return w;
+        return;
     }
-    for (suffix, minimum, instead) in [
-        ("ies", 5, "y"),
-        ("sses", 6, "ss"),
-        ("ingly", 8, ""),
-        ("edly", 7, ""),
-        ("ing", 6, ""),
-        ("ed", 5, ""),
-        ("ly", 5, ""),
-        ("es", 5, "e"),
-        ("s", 4, ""),
-    ] {
-        if w.len() >= minimum && w.ends_with(suffix) && !(suffix == "s" && w.ends_with("ss")) {
+    let suffixes: &[Suffix] = match w.as_bytes()[w.len() - 1] {
+        b's' => &[("ies", 5, "y"), ("sses", 6, "ss"), ("es", 5, "e"), ("s", 4, "")],
+        b'y' => &[("ingly", 8, ""), ("edly", 7, ""), ("ly", 5, "")],
+        b'g' => &[("ing", 6, "")],
+        b'd' => &[("ed", 5, "")],
+        _ => &[],
+    };
+    for (suffix, minimum, instead) in suffixes {
+        if w.len() >= *minimum && w.ends_with(suffix) && !(*suffix == "s" && w.ends_with("ss")) {
             w.truncate(w.len() - suffix.len());
             w.push_str(instead);
             break;
@@ -95,7 +146,6 @@ pub fn stem(word: &str) -> String {
     if w.len() > 3 && w.ends_with('e') {
         w.pop();
     }
-    w
 }
 
 /// How many words of `text` are not stop words, counted up to `limit`.
@@ -127,18 +177,25 @@ fn is_particle(c: char) -> bool {
 }
 
 /// Calls `f` with the terms of one word: its stem and those of its humps, stop words left out; pairs of
-/// characters for scripts without spaces.
-pub fn for_each_term(word: &str, mut f: impl FnMut(String)) {
+/// characters for scripts without spaces. `buffer` is written over: one for all words of a text.
+pub fn for_each_term(word: &str, buffer: &mut String, mut f: impl FnMut(&str)) {
     let mut push = |w: &str| {
-        let lower = w.to_lowercase();
-        if !is_stop_word(&lower) {
-            f(stem(&lower));
+        buffer.clear();
+        if w.is_ascii() {
+            buffer.push_str(w);
+            buffer.make_ascii_lowercase();
+        } else {
+            buffer.push_str(&w.to_lowercase());
+        }
+        if !is_stop_word(buffer) {
+            stem_lower(buffer);
+            f(buffer);
         }
     };
     if word.is_ascii() {
+        push(word);
         let mut humps = 0;
         for_each_hump(word, |_| humps += 1);
-        push(word);
         if humps > 1 {
             for_each_hump(word, push);
         }
@@ -184,7 +241,8 @@ pub fn for_each_term(word: &str, mut f: impl FnMut(String)) {
 /// The terms of `text` in order: stems of words and of their humps, stop words left out.
 pub fn terms(text: &str) -> Vec<String> {
     let mut out = Vec::new();
-    for_each_word(text, |word| for_each_term(word, |term| out.push(term)));
+    let mut buffer = String::new();
+    for_each_word(text, |word| for_each_term(word, &mut buffer, |term| out.push(term.to_owned())));
     out
 }
 

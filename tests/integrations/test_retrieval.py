@@ -153,6 +153,8 @@ NO_TOOL: dict[str, Call] = {
         model="openai/gpt-4o", input=payloads.responses(), tools=RESPONSES_TOOLS, **openai(r)
     ),
     "n": lambda r: acompletion(r, n=2),
+    "a provider's tools": lambda r: aresponses(r, tools=[{"type": "web_search_preview"}]),
+    "a format": lambda r: acompletion(r, tools=None, response_format={"type": "json_object"}),
     "too many tools": lambda r: acompletion(r, tools=CHAT_TOOLS * 128),
 }
 
@@ -383,6 +385,23 @@ def test_a_store_that_is_down_costs_the_retrieval_only(recorder: Recorder) -> No
     assert said[0].startswith(TOOL_NAME)
     assert "payment" not in said[0]
     assert made.stats()["retrievals_failed"] == 1
+
+
+@needs_loop
+def test_what_does_not_fit_the_window_is_not_fetched_whole(recorder: Recorder) -> None:
+    made = callback(model_limit=count_tokens(payloads.OUTPUT, "gpt-4o"))
+
+    def script(view: View) -> Turn:
+        if view.round == 0:
+            return Turn(calls=[(TOOL_NAME, {"hash": view.hashes[0]})])
+        if view.round == 1:
+            assert "do not fit" in ours(view)[call_id(0, 0)]
+            return Turn(calls=[(TOOL_NAME, {"hash": view.hashes[0], "lines": "1-3"})])
+        return Turn(DONE if payloads.OUTPUT[:300] in ours(view)[call_id(1, 0)] else str(ours(view)))
+
+    recorder.handler = ScriptedModel(script)
+    assert run(acompletion(recorder)).text == DONE
+    assert made.stats()["retrievals"] == {"grep": {"search": 2}}
 
 
 @needs_loop

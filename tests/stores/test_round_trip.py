@@ -8,7 +8,7 @@ from typing import Any
 
 import conversations as c
 import pytest
-from headroom import CompressResult, compress, retrieve
+from headroom import CompressResult, StoreError, compress, retrieve
 from headroom.stores import Store, open_store
 from hypothesis import given
 from redis_servers import RedisServer
@@ -94,8 +94,29 @@ def test_a_store_that_is_down_changes_no_byte(tmp_path: Path, caplog: pytest.Log
         told = [record.getMessage() for record in caplog.records]
         assert len([line for line in told if "not kept" in line]) == 1
         assert not any("nobody_here" in line for line in told)
-        # The next good one ends the outage, which is told once too.
-        compress(messages, retrieval=True, store="memory://")
+
+
+def test_an_outage_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    from headroom.stores import keep
+
+    class Flapping(Broken):
+        is_up = False
+
+        def put(self, owner: str, originals: Any) -> None:
+            if not self.is_up:
+                raise StoreError("down for a test")
+
+    caplog.set_level("INFO")
+    one, other = Flapping(), open_store("memory://")
+    for is_up in (False, False, True, True, False, True):
+        one.is_up = is_up
+        assert keep.keep(one, "me", {"a" * 24: "text"}) is is_up
+        assert keep.keep(other, "me", {"a" * 24: "text"})
+    # The second outage comes within a minute of the first.
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == [
+        "originals are not kept",
+        "originals are kept again",
+    ]
 
 
 class Broken:

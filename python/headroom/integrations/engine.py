@@ -41,12 +41,14 @@ class Done:
     Attributes:
         origins: the hashes in the new messages, and where what they stand for comes from.
         is_remote: a service compressed, and keeps the originals.
+        room_tokens: what still fits into the window beside messages, tools and answer.
     """
 
     messages: list[Any] | None
     outcome: Outcome
     origins: dict[str, Origin] = field(default_factory=dict)
     is_remote: bool = False
+    room_tokens: int = 0
 
 
 class Once:
@@ -112,7 +114,7 @@ class Engine:
                 return Done(None, Outcome("skipped", reason, before, before + tool_tokens, seconds))
             out = [m if v is s else v for m, s, v in zip(messages, seen, new, strict=True)]
             counted = Outcome("compressed", "", before, after + tool_tokens, seconds)
-            return Done(out, counted, made.origins, made.is_remote)
+            return Done(out, counted, made.origins, made.is_remote, limit - after)
         except Exception as error:  # noqa: BLE001  # the call must go out whatever happens here
             kind = type(error).__name__
             once.warn(f"engine:{kind}", "compression failed (%s); the call goes out as it came", kind)

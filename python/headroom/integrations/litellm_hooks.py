@@ -173,6 +173,7 @@ class HeadroomCallback(RetrievingLogger):
             done = self._engine.compress(rows, model, window, tools, max_tokens, can_fetch, tool_tokens)
             if issued is not None:
                 issued.origins, issued.is_remote = done.origins, done.is_remote
+                issued.room_tokens = done.room_tokens
                 issued.compressed_with = (model, window, tools, max_tokens)
             self._count(key, state, done.outcome)
             if done.messages is None:

@@ -30,10 +30,11 @@ from headroom.integrations.litellm_turns import (
     add_usage,
     call_fingerprint,
     has_tool,
+    member,
     tool_name,
     usage_of,
 )
-from headroom.tools import TOOL_NAME, Format, ahandle_tool_call, retrieve_tool
+from headroom.tools import TOOL_NAME, Format, handle_tool_call, retrieve_tool
 
 if TYPE_CHECKING:
     from headroom.integrations.engine import Engine
@@ -95,6 +96,7 @@ class Issued:
         tool_tokens: tokens of the tool's definition.
         max_tokens: the caller's bound; LiteLLM forgets it between rounds of Anthropic messages.
         is_remote: a service compressed, and keeps the originals.
+        room_tokens: what the answers may take together, so that the request still fits the model's window.
         compressed_with: arguments of the compression, for messages that LiteLLM hands back as they came.
         answered: what was asked for already in this call.
     """
@@ -104,6 +106,7 @@ class Issued:
     tool_tokens: int = 0
     max_tokens: Any = None
     is_remote: bool = False
+    room_tokens: int = 0
     compressed_with: tuple[Any, ...] | None = None
     answered: set[str] = field(default_factory=set)
 
@@ -189,8 +192,8 @@ class RetrievingLogger(CustomLogger):
         kwargs: dict[str, Any],
     ) -> tuple[bool, dict[str, Any]]:
         """LiteLLM asks whether a response is ours to continue."""
-        state, issued = self._issued(kwargs.get("litellm_logging_obj"), kwargs)
-        if state is None or issued is None:
+        _, issued = self._issued(kwargs.get("litellm_logging_obj"), kwargs)
+        if issued is None:
             return False, {}
         turn = Turn(response)
         turn.hide_tool()
@@ -272,31 +275,39 @@ class RetrievingLogger(CustomLogger):
                 answers.append(AGAIN)
                 continue
             issued.answered.add(mark)
-            answers.append(await self._answer(block, issued))
+            # A thread: the store may be a server, and a query is answered by the core.
+            answers.append(await asyncio.to_thread(self._answer, block, issued))
         if is_last:
             answers[-1] = f"{answers[-1]}\n{LAST}"
         return answers
 
-    async def _answer(self, block: dict[str, Any], issued: Issued) -> str:
-        if issued.is_remote and self._engine.cloud is not None:
-            text, hash_ = await asyncio.to_thread(self._engine.retrieve_remote, block["input"], issued.origins)
+    def _answer(self, block: dict[str, Any], issued: Issued) -> str:
+        if issued.is_remote:
+            text, hash_ = self._engine.retrieve_remote(block["input"], issued.origins)
             is_error = hash_ is None
         else:
             config = self._engine.settings.config
             store = None if config.store is False else config.store
-            answer = await ahandle_tool_call(block, store=store, owner=config.owner, issued=issued.origins)
+            answer = handle_tool_call(block, store=store, owner=config.owner, issued=issued.origins)
             text, is_error = str(answer["content"]), bool(answer.get("is_error"))
             hash_ = next((h for h in issued.origins if h in str(block["input"]).lower()), None)
-        origin = issued.origins.get(hash_) if hash_ else None
-        self._engine.ledger.retrieved(origin, is_error)
+        self._engine.ledger.retrieved(issued.origins.get(hash_ or ""), is_error)
+        model = str(issued.compressed_with[0]) if issued.compressed_with else ""
+        tokens = count_tokens(text, model)
+        if tokens > issued.room_tokens and not is_error:
+            lines = text.count("\n") + 1
+            return f"{TOOL_NAME}: {tokens} tokens in {lines} lines do not fit here; ask with a query or for fewer lines"
+        issued.room_tokens -= tokens
         return text
 
     async def _as_sent(self, state: CallState, issued: Issued, messages: Any) -> list[Any]:
         """The messages as the model saw them; some versions hand back the caller's."""
         if state.in_loop or issued.compressed_with is None or state.has_own(messages):
             return list(messages)
-        args = issued.compressed_with
-        done = await workers.run(rough_size(messages), self._engine.compress, messages, *args, True, is_trial=True)
+        model, window, tools, room = issued.compressed_with
+        done = await workers.run(
+            rough_size(messages), self._engine.compress, messages, model, window, tools, room, True, is_trial=True
+        )
         return list(messages if done.messages is None else done.messages)
 
 
@@ -326,18 +337,35 @@ def can_loop(kwargs: Mapping[str, Any]) -> bool:
     if kwargs.get("functions") or kwargs.get("fallbacks") or kwargs.get("mock_response") is not None:
         # With `fallbacks` this call only hands on to others, which come here by themselves.
         return False
+    if not any(is_function(tool) for tool in tools):
+        # Some providers take functions neither beside tools of their own nor beside a format for the answer.
+        text = kwargs.get("text")
+        formats = (
+            kwargs.get("response_format")
+            or kwargs.get("text_format")
+            or (text.get("format") if isinstance(text, dict) else text)
+        )
+        if tools or formats or kwargs.get("web_search_options"):
+            return False
     if kwargs.get("conversation") or kwargs.get("background"):
         # The provider keeps the conversation: a round more would be in it twice, or come later.
         return False
     return _whole(kwargs.get("n"), 1) == 1 and _whole(kwargs.get("max_agentic_loops"), MAX_ROUNDS) > 0
 
 
+def is_function(tool: Any) -> bool:
+    """Whether the caller itself answers calls of this tool, in any dialect."""
+    if not isinstance(tool, dict):
+        return tool_name(tool) is not None
+    return tool.get("type") == "function" or "input_schema" in tool
+
+
 def is_the_models(row: Any) -> bool:
     """Whether the model produced this message or item; the first one ends the first turn."""
-    get = row.get if isinstance(row, Mapping) else lambda name: getattr(row, name, None)
-    if get("role") is not None:
-        return bool(get("role") == "assistant")
-    kind = str(get("type") or "")
+    role = member(row, "role")
+    if role is not None:
+        return bool(role == "assistant")
+    kind = str(member(row, "type") or "")
     return kind == "reasoning" or kind.endswith("_call")
 
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from headroom.tools import TOOL_NAME, Format
 
 CHAT: Format = "openai"
 
 
-def field(value: Any, name: str) -> Any:
+def member(value: Any, name: str) -> Any:
     """A member of a dict or an attribute of an object."""
     return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
 
 
 def tool_name(tool: Any) -> Any:
     """The name in a tool definition of any dialect."""
-    return field(field(tool, "function") or tool, "name")
+    return member(member(tool, "function") or tool, "name")
 
 
 def has_tool(tools: Any) -> bool:
@@ -35,9 +35,9 @@ def is_redeemed_by_the_caller(tools: Any) -> bool:
     """Whether the caller gave `headroom.tools.retrieve_tool()` itself, and so answers its calls."""
     for tool in tools if isinstance(tools, list) else ():
         if tool_name(tool) == TOOL_NAME:
-            schema = field(field(tool, "function") or tool, "parameters") or field(tool, "input_schema")
+            schema = member(member(tool, "function") or tool, "parameters") or member(tool, "input_schema")
             # LiteLLM's guardrail has a tool of this name for a service's hashes; it knows no `lines`.
-            return {"hash", "query", "lines"} <= set(field(schema, "properties") or ())
+            return {"hash", "query", "lines"} <= set(member(schema, "properties") or ())
     return False
 
 
@@ -47,32 +47,33 @@ class Turn:
     def __init__(self, response: Any) -> None:
         self.response = response
         self.dialect: Format = CHAT
-        self._message: Any = None
+        self._choices: Any = ()
         calls: Any
         if isinstance(response, dict):
             self.dialect = "anthropic"
-            calls = [block for block in response.get("content") or () if field(block, "type") == "tool_use"]
+            calls = [block for block in response.get("content") or () if member(block, "type") == "tool_use"]
         elif hasattr(response, "output"):
             self.dialect = "responses"
-            calls = [item for item in response.output or () if str(field(item, "type")).endswith("_call")]
+            calls = [item for item in response.output or () if str(member(item, "type")).endswith("_call")]
         else:
-            choices = getattr(response, "choices", None) or ()
-            self._message = choices[0].message if len(choices) == 1 else None
-            calls = getattr(self._message, "tool_calls", None) or ()
+            self._choices = getattr(response, "choices", None) or ()
+            messages = [getattr(choice, "message", None) for choice in self._choices]
+            calls = [call for message in messages for call in getattr(message, "tool_calls", None) or ()]
         self.ours = [call for call in calls if tool_name(call) == TOOL_NAME]
-        self.others = len(calls) - len(self.ours)
+        # Besides the caller's own calls: an answer in several versions cannot go on as one.
+        self.others = len(calls) - len(self.ours) + max(0, len(self._choices) - 1)
 
     def as_blocks(self) -> list[dict[str, Any]]:
         """Our calls as Anthropic tool_use blocks, the one dialect whose answers say whether they are errors."""
         blocks = []
         for call in self.ours:
-            function = field(call, "function")
-            given = field(call, "input") if self.dialect == "anthropic" else field(function or call, "arguments")
+            function = member(call, "function")
+            given = member(call, "input") if self.dialect == "anthropic" else member(function or call, "arguments")
             blocks.append({"type": "tool_use", "id": self._id(call), "name": TOOL_NAME, "input": given})
         return blocks
 
     def _id(self, call: Any) -> Any:
-        return field(call, "call_id" if self.dialect == "responses" else "id")
+        return member(call, "call_id" if self.dialect == "responses" else "id")
 
     def exchange(self, answers: Sequence[str]) -> list[Any]:
         """The messages that continue the request: what the model said, and the answers to its calls."""
@@ -89,7 +90,7 @@ class Turn:
                 *({"type": "function_call_output", "call_id": id_, "output": text} for id_, text in pairs),
             ]
         # As LiteLLM documents it: the message itself goes back, with what a provider needs to see again.
-        message = {"content": None, **_dump(self._message)}
+        message = {"content": None, **_dump(self._choices[0].message)}
         return [message, *({"role": "tool", "tool_call_id": id_, "content": text} for id_, text in pairs)]
 
     def drop_ours(self) -> None:
@@ -104,14 +105,17 @@ class Turn:
         elif self.dialect == "responses":
             self.response.output = [item for item in self.response.output if id(item) not in ours]
         else:
-            left = [call for call in self._message.tool_calls if id(call) not in ours]
-            for position, call in enumerate(left):
-                if field(call, "index") is not None:
-                    call.index = position
-            self._message.tool_calls = left or None
-            choice = self.response.choices[0]
-            if not left and choice.finish_reason == "tool_calls":
-                choice.finish_reason = "stop"
+            for choice in self._choices:
+                calls = choice.message.tool_calls or ()
+                left = [call for call in calls if id(call) not in ours]
+                if len(left) == len(calls):
+                    continue
+                for position, call in enumerate(left):
+                    if member(call, "index") is not None:
+                        call.index = position
+                choice.message.tool_calls = left or None
+                if not left and choice.finish_reason == "tool_calls":
+                    choice.finish_reason = "stop"
 
     def hide_tool(self) -> None:
         """Takes our tool out of the definitions that a Responses reply repeats."""
@@ -133,23 +137,25 @@ def call_fingerprint(block: dict[str, Any]) -> str:
 
 def usage_of(response: Any) -> Any:
     """The usage of a response as nested plain values."""
-    return _dump(field(response, "usage"))
+    return _dump(member(response, "usage"))
 
 
 def add_usage(response: Any, more: Any) -> None:
     """Adds the usage of an earlier round, each number to its own."""
-    usage = field(response, "usage")
+    usage = member(response, "usage")
     if usage is not None and isinstance(more, dict):
         _add(usage, more)
 
 
 def _add(total: Any, more: dict[str, Any]) -> None:
     for name, value in more.items():
-        there = field(total, name)
+        there = member(total, name)
         if isinstance(value, dict) and there is not None:
             _add(there, value)
-        elif _is_number(value) and (there is None or _is_number(there)):
-            _set(total, name, (there or 0) + value)
+        elif _is_number(value) and there is None:
+            _set(total, name, value)
+        elif _is_number(value) and _is_number(there):
+            _set(total, name, there + value)
         elif isinstance(value, dict) and isinstance(total, dict):
             total[name] = value
     # LiteLLM's cost of cached tokens reads two private fields.
@@ -161,7 +167,7 @@ def _add(total: Any, more: dict[str, Any]) -> None:
                 setattr(total, name, (getattr(total, name) or 0) + value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ log = logging.getLogger("headroom.stores")
 MAX_SHARED = 32
 """Stores that are held open by their URL. A program has one or two; more are made anew each time."""
 
+TELL_EVERY_S = 60.0
+"""A store that fails now and then is told about once a minute at most."""
+
 AnyStore = Store | str | None
 """A store, its URL, or `None` for the process's own."""
 
@@ -33,7 +37,9 @@ class _State:
         self.lock = threading.Lock()
         self.shared: dict[tuple[int, str], Store] = {}
         self.failures = 0
-        self.is_down = False
+        # By identity: stores that failed last time and whether that was told; when each was told about last.
+        self.down: dict[int, bool] = {}
+        self.told_at: dict[int, float] = {}
         renew_after_fork(self)
 
     def renew_locks(self) -> None:
@@ -76,7 +82,7 @@ def keep(store: Store, owner: str, originals: Mapping[str, str]) -> bool:
         store.put(owner, originals)
     except Exception as error:  # noqa: BLE001 - a store of the caller's may raise anything
         return _failed(error, store)
-    return _succeeded()
+    return _succeeded(store)
 
 
 async def akeep(store: Store, owner: str, originals: Mapping[str, str]) -> bool:
@@ -87,7 +93,7 @@ async def akeep(store: Store, owner: str, originals: Mapping[str, str]) -> bool:
         await store.aput(owner, originals)
     except Exception as error:  # noqa: BLE001 - a store of the caller's may raise anything
         return _failed(error, store)
-    return _succeeded()
+    return _succeeded(store)
 
 
 def failures() -> int:
@@ -96,9 +102,16 @@ def failures() -> int:
 
 
 def _failed(error: Exception, store: Any) -> bool:
+    now = time.monotonic()
     with _state.lock:
         _state.failures += 1
-        is_news, _state.is_down = not _state.is_down, True
+        is_news = id(store) not in _state.down and now - _state.told_at.get(id(store), -TELL_EVERY_S) >= TELL_EVERY_S
+        if len(_state.down) >= MAX_SHARED:
+            _state.down.clear()
+            _state.told_at.clear()
+        _state.down.setdefault(id(store), is_news)
+        if is_news:
+            _state.told_at[id(store)] = now
     if is_news:
         # Only our own message is known to hold no content.
         reason = str(error) if isinstance(error, StoreError) else f"{type(store).__name__}: {type(error).__name__}"
@@ -106,10 +119,10 @@ def _failed(error: Exception, store: Any) -> bool:
     return False
 
 
-def _succeeded() -> bool:
-    if _state.is_down:
+def _succeeded(store: Any) -> bool:
+    if id(store) in _state.down:
         with _state.lock:
-            is_news, _state.is_down = _state.is_down, False
-        if is_news:
+            was_told = _state.down.pop(id(store), False)
+        if was_told:
             log.warning("originals are kept again")
     return True

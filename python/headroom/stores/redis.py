@@ -212,7 +212,9 @@ class RedisStore:
         client = self._connected()
         try:
             return self._run_on(client, commands)
-        except redis.exceptions.MovedError:
+        except redis.exceptions.ResponseError as error:
+            if not _is_moved(error):
+                raise
             with self._lock:
                 self.cluster = True
                 if self._client is client:
@@ -236,7 +238,9 @@ class RedisStore:
         here = self._here()
         try:
             return await here.run(commands)
-        except redis.exceptions.MovedError:
+        except redis.exceptions.ResponseError as error:
+            if not _is_moved(error):
+                raise
             self.cluster = True
             loop = asyncio.get_running_loop()
             if self._on_loops.get(loop) is here:
@@ -282,6 +286,13 @@ class RedisStore:
             f"the Redis store at {self.where} cannot be {what} ({reason}); check that the server is up, reachable "
             "and has room"
         ) from None
+
+
+def _is_moved(error: redis.exceptions.ResponseError) -> bool:
+    """Whether a server says that a key lives on another node: it is one of a cluster."""
+    # Pipelines of redis-py 5 wrap the answer; it stands last, behind the command, as a text or as a tuple of one.
+    is_wrapped = str(error).rsplit("caused error: ", 1)[-1].lstrip("('").startswith("MOVED ")
+    return isinstance(error, redis.exceptions.MovedError) or is_wrapped
 
 
 def _name(key: str) -> bytes:

@@ -49,7 +49,7 @@ pub fn keep(
     text: &str,
     lines: &[Range<usize>],
     listing: Option<&Listing>,
-    view: &View,
+    view: &View<'_>,
     cx: &Context<'_>,
 ) -> Option<Vec<bool>> {
     let named = gate(view, cx, lines);
@@ -94,7 +94,7 @@ fn bytes_of(lines: &[Range<usize>], range: &Range<usize>) -> usize {
 }
 
 /// The entries that the question names, if it is about few enough.
-fn gate(view: &View, cx: &Context<'_>, lines: &[Range<usize>]) -> Vec<usize> {
+fn gate(view: &View<'_>, cx: &Context<'_>, lines: &[Range<usize>]) -> Vec<usize> {
     if cx.query.question.len() > MAX_QUESTION_BYTES {
         return Vec::new();
     }
@@ -211,6 +211,18 @@ fn for_each_identifier<'t>(text: &'t str, mut f: impl FnMut(&'t str)) {
     }
 }
 
+/// Where the identifier `name` stands in `text`; nowhere if it is none.
+fn places<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
+    let b = text.as_bytes();
+    let is_identifier = !name.is_empty() && name.bytes().all(super::lex::is_word);
+    let found = is_identifier.then(|| memchr::memmem::find_iter(b, name.as_bytes()));
+    found.into_iter().flatten().filter(move |at| {
+        let before = at.checked_sub(1).and_then(|at| b.get(at));
+        let after = b.get(at + name.len());
+        !before.is_some_and(|b| super::lex::is_word(*b)) && !after.is_some_and(|b| super::lex::is_word(*b))
+    })
+}
+
 /// Calls `f` with the name of each call in `source` and the word before its dot, if it has one: `""`
 /// for anything that is no word.
 fn for_each_call<'t>(source: &'t str, mut f: impl FnMut(&'t str, Option<&'t str>)) {
@@ -237,7 +249,7 @@ const SELVES: [&str; 6] = ["self", "this", "cls", "Self", "super", "static"];
 fn neighbours(
     text: &str,
     lines: &[Range<usize>],
-    view: &View,
+    view: &View<'_>,
     named: &[usize],
     cx: &Context<'_>,
 ) -> HashSet<usize> {
@@ -251,7 +263,7 @@ fn neighbours(
     let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
     for (i, entry) in view.entries.iter().enumerate() {
         if entry.kind == ItemKind::Function && !entry.name.is_empty() {
-            by_name.entry(entry.name.as_str()).or_default().push(i);
+            by_name.entry(entry.name).or_default().push(i);
         }
     }
     let mut budget = NEIGHBOUR_MIN_BYTES.max((text.len() as f64 * NEIGHBOUR_SHARE) as usize);
@@ -284,13 +296,14 @@ fn neighbours(
         order.extend(by_name.get(name).into_iter().flatten());
     }
     // Whoever mentions a named function.
-    let names: HashSet<&str> =
-        named.iter().map(|i| view.entries[*i].name.as_str()).filter(|n| n.len() >= 3).collect();
+    let names: HashSet<&str> = named.iter().map(|i| view.entries[*i].name).filter(|n| n.len() >= 3).collect();
+    let mut mentions: Vec<usize> = names.iter().flat_map(|name| places(text, name)).collect();
+    mentions.sort_unstable();
     for (i, entry) in view.entries.iter().enumerate() {
-        if entry.kind == ItemKind::Function && !names.is_empty() && !entry.body.is_empty() {
-            let mut mentions = false;
-            for_each_identifier(slice(&entry.body), |word| mentions |= names.contains(word));
-            if mentions {
+        if entry.kind == ItemKind::Function && !entry.body.is_empty() {
+            let (from, to) = (lines[entry.body.start].start, lines[entry.body.end - 1].end);
+            let first = mentions.partition_point(|at| *at < from);
+            if mentions.get(first).is_some_and(|at| *at < to) {
                 order.push(i);
             }
         }
@@ -308,7 +321,7 @@ fn neighbours(
 }
 
 /// Whether entry `i` or one around it stays whole.
-fn is_whole(view: &View, whole: &HashSet<usize>, i: usize) -> bool {
+fn is_whole(view: &View<'_>, whole: &HashSet<usize>, i: usize) -> bool {
     let mut at = Some(i);
     let mut steps = 0;
     while let Some(i) = at {
@@ -329,7 +342,7 @@ const MAX_DEPTH: usize = 64;
 fn bodies(
     text: &str,
     lines: &[Range<usize>],
-    view: &View,
+    view: &View<'_>,
     whole: &HashSet<usize>,
     cx: &Context<'_>,
 ) -> Vec<Candidate> {
@@ -344,7 +357,7 @@ fn bodies(
             if entry.body.is_empty() { inner_bytes[i] } else { bytes_of(lines, &entry.body) };
     }
     let mut gone_until = 0;
-    let mut going: Vec<&Entry> = Vec::new();
+    let mut going: Vec<&Entry<'_>> = Vec::new();
     for (i, entry) in view.entries.iter().enumerate() {
         let is_shell =
             !entry.is_named && inner_bytes[i] as f64 > bytes_of(lines, &entry.body) as f64 * SHELL_SHARE;
@@ -395,7 +408,7 @@ fn shared(line: &str, query: &HashSet<&str>) -> usize {
 fn comments(
     text: &str,
     lines: &[Range<usize>],
-    view: &View,
+    view: &View<'_>,
     whole: &HashSet<usize>,
     out: &mut Vec<Candidate>,
 ) {
@@ -416,7 +429,7 @@ fn comments(
 }
 
 /// For each line whether it goes already or belongs to what stays whole.
-fn settled(lines: &[Range<usize>], view: &View, whole: &HashSet<usize>, out: &[Candidate]) -> Vec<bool> {
+fn settled(lines: &[Range<usize>], view: &View<'_>, whole: &HashSet<usize>, out: &[Candidate]) -> Vec<bool> {
     // How many ranges cover each line, as differences.
     let mut cover = vec![0i32; lines.len() + 1];
     let stay = whole.iter().map(|i| &view.entries[*i].lines);
@@ -437,7 +450,7 @@ fn settled(lines: &[Range<usize>], view: &View, whole: &HashSet<usize>, out: &[C
 fn tables(
     text: &str,
     lines: &[Range<usize>],
-    view: &View,
+    view: &View<'_>,
     whole: &HashSet<usize>,
     listing: Option<&Listing>,
     out: &mut Vec<Candidate>,

@@ -97,12 +97,13 @@ impl Evidence {
             return;
         }
         self.lines += 1;
-        if is_other_kind(line) {
+        let signs = signs(line.as_bytes());
+        if is_other_kind(line, signs) {
             self.against += 1;
             self.other += 1;
             return;
         }
-        let voted = self.vote(line);
+        let voted = self.vote(line, signs);
         if !voted && is_data(line) {
             self.lines -= 1;
             return;
@@ -130,7 +131,7 @@ impl Evidence {
     }
 
     /// Counts what a line says about its language. Returns whether it said anything.
-    fn vote(&mut self, line: &str) -> bool {
+    fn vote(&mut self, line: &str, signs: u64) -> bool {
         use Language::{C, CSharp, Go, Java, JavaScript, Php, Python, Ruby, Rust};
         let before = self.votes;
         let mut add = |language: Language, weight: u32| self.votes[language.index()] += weight;
@@ -271,31 +272,54 @@ impl Evidence {
             }
             _ => {}
         }
-        for (needle, language, weight) in [
-            (" := ", Go, 3),
-            ("err != nil", Go, 4),
-            ("self.", Python, 1),
-            ("&self", Rust, 4),
-            ("-> Result<", Rust, 3),
-            (".unwrap()", Rust, 2),
-            ("std::", C, 1),
-            ("===", JavaScript, 2),
-            ("=> {", JavaScript, 2),
-            ("require('", JavaScript, 2),
-            ("require(\"", JavaScript, 2),
-            ("function (", JavaScript, 2),
-            ("function(", JavaScript, 2),
-            ("$this->", Php, 4),
-            (" do |", Ruby, 4),
-            ("@@", Ruby, 1),
-            ("{ get; ", CSharp, 4),
-        ] {
-            if line.contains(needle) && !(needle == "===" && line.starts_with("===")) {
-                add(language, weight);
+        for (needle, language, weight, needed) in &INSIDE {
+            if signs & needed == *needed
+                && line.contains(needle)
+                && !(*needle == "===" && line.starts_with("==="))
+            {
+                add(*language, *weight);
             }
         }
         before != self.votes
     }
+}
+
+/// What tells a language wherever it stands in a line, with its weight and its [`signs`].
+const INSIDE: [(&str, Language, u32, u64); 17] = [
+    inside(" := ", Language::Go, 3),
+    inside("err != nil", Language::Go, 4),
+    inside("self.", Language::Python, 1),
+    inside("&self", Language::Rust, 4),
+    inside("-> Result<", Language::Rust, 3),
+    inside(".unwrap()", Language::Rust, 2),
+    inside("std::", Language::C, 1),
+    inside("===", Language::JavaScript, 2),
+    inside("=> {", Language::JavaScript, 2),
+    inside("require('", Language::JavaScript, 2),
+    inside("require(\"", Language::JavaScript, 2),
+    inside("function (", Language::JavaScript, 2),
+    inside("function(", Language::JavaScript, 2),
+    inside("$this->", Language::Php, 4),
+    inside(" do |", Language::Ruby, 4),
+    inside("@@", Language::Ruby, 1),
+    inside("{ get; ", Language::CSharp, 4),
+];
+
+const fn inside(needle: &'static str, language: Language, weight: u32) -> (&'static str, Language, u32, u64) {
+    (needle, language, weight, signs(needle.as_bytes()))
+}
+
+/// Which of the bytes from 0x20 to 0x5f (punctuation, digits, capitals) occur, one bit each: a line is
+/// searched only for what it may hold.
+const fn signs(bytes: &[u8]) -> u64 {
+    let mut out = 0;
+    let mut i = 0;
+    while i < bytes.len() {
+        let bit = bytes[i].wrapping_sub(0x20);
+        out |= ((bit < 64) as u64) << (bit & 63);
+        i += 1;
+    }
+    out
 }
 
 /// Longer lines are judged by their beginning.
@@ -357,7 +381,8 @@ fn has_code_shape(line: &str) -> bool {
 }
 
 /// Whether a trimmed line is a match of grep, part of a diff's or a test run's frame, or a traceback's.
-fn is_other_kind(line: &str) -> bool {
+fn is_other_kind(line: &str, signs: u64) -> bool {
+    const BRACKET: u64 = self::signs(b"[");
     let starts = [
         "diff --git ",
         "@@ -",
@@ -371,7 +396,7 @@ fn is_other_kind(line: &str) -> bool {
         "test result:",
     ];
     if starts.iter().any(|start| line.starts_with(start))
-        || line.contains(" PASSED [")
+        || (signs & BRACKET != 0 && line.contains(" PASSED ["))
         || line.ends_with("... ok")
     {
         return true;

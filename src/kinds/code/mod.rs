@@ -20,6 +20,7 @@ mod heads_js;
 mod heads_jvm;
 pub mod language;
 mod lex;
+mod licence;
 mod listing;
 mod literal;
 pub mod outline;
@@ -56,6 +57,10 @@ impl Kind for Code {
         recognise(text)
     }
 
+    fn surest(&self) -> u8 {
+        SUREST
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         let lines = select::lines(text);
         let listing = Listing::find(text, &lines);
@@ -66,23 +71,41 @@ impl Kind for Code {
         } else {
             None
         };
-        if keep.is_none() && listing.is_none() {
+        let notices = if may_collapse(cx) && !asks_for_rights(&cx.query.question) {
+            licence::find(text, &lines, |i| {
+                listing.as_ref().map_or(0, |listing| listing.prefix_len(&text[lines[i].clone()]))
+            })
+        } else {
+            Vec::new()
+        };
+        if keep.is_none() && listing.is_none() && notices.is_empty() {
             return None;
         }
-        let keep = keep.unwrap_or_else(|| vec![true; lines.len()]);
         let mut transforms = Vec::new();
-        if keep.contains(&false) {
+        if keep.is_some() {
             transforms.push("code:outline");
         }
+        let mut keep = keep.unwrap_or_else(|| vec![true; lines.len()]);
+        for notice in &notices {
+            keep[notice.clone()].fill(false);
+        }
+        if !notices.is_empty() {
+            transforms.push("code:licence");
+        }
+        let label = |first: usize| notices.iter().any(|n| n.start == first).then(|| "licence".to_owned());
         let Some(listing) = listing else {
-            return Some(mark::render(text, select::pieces(&lines, &keep, Unit::Line, |_| None), transforms));
+            return Some(mark::render(
+                text,
+                select::pieces(&lines, &keep, Unit::Line, |run| label(run.start)),
+                transforms,
+            ));
         };
         transforms.push("code:line-numbers");
         let mut omissions = Vec::new();
         let (text, words) = listing.write(text, &lines, &keep, |out, first| {
             let end = first + keep[first..].iter().take_while(|k| !**k).count();
             let range = lines[first].start..lines[end - 1].end;
-            mark::write_mark(out, Unit::Line, first + 1, end - first, None);
+            mark::write_mark(out, Unit::Line, first + 1, end - first, label(first).as_deref());
             if text[range.clone()].ends_with('\n') {
                 out.push('\n');
             }
@@ -103,6 +126,11 @@ fn may_collapse(cx: &Context<'_>) -> bool {
     cx.may_omit()
         && !cx.tool.is_some_and(|call| call.edited)
         && (cx.options.target_ratio.is_some() || !cx.tool.is_some_and(asks_for_part))
+}
+
+/// Whether notices of copyright are what is asked about.
+fn asks_for_rights(question: &str) -> bool {
+    ["opyright", "icense", "icence", "SPDX"].iter().any(|word| question.contains(word))
 }
 
 /// Whether a call asks for certain lines of a file: those are wanted, all of them.
@@ -206,7 +234,10 @@ impl Sample {
         } else {
             self.unfenced += 1;
         }
-        let quotes = trimmed.matches("\"\"\"").count();
+        let quotes = match memchr::memchr(b'"', trimmed.as_bytes()) {
+            Some(_) => trimmed.matches("\"\"\"").count(),
+            None => 0,
+        };
         if self.in_comment {
             self.in_comment = !trimmed.contains("*/");
             self.both.iter_mut().for_each(|e| {
@@ -261,8 +292,13 @@ fn confidence(evidence: &Evidence) -> u8 {
     if share < min_share || against > 0.1 || votes_share < MIN_VOTES_SHARE {
         return 0;
     }
-    (50.0 + 42.0 * (share - 2.0 * against).clamp(0.0, 1.0)) as u8
+    let sure = (share - 2.0 * against).clamp(0.0, 1.0);
+    (f64::from(LEAST_SURE) + f64::from(SUREST - LEAST_SURE) * sure) as u8
 }
+
+/// Confidence where hardly and where every line looks like code.
+const LEAST_SURE: u8 = 50;
+const SUREST: u8 = 92;
 
 /// Votes that are enough where most lines are comments.
 const MIN_VOTES_COMMENTED: u32 = 4;

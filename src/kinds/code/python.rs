@@ -9,19 +9,20 @@ use super::outline::{self, Item, ItemKind, Outline};
 /// Reads the outline of `text`.
 pub fn outline(text: &str) -> Outline {
     let b = text.as_bytes();
-    let whole = Scan::run(b, None);
-    if whole.hidden == 0 {
-        return whole.out;
-    }
-    let mut best = whole;
+    let mut best = Scan::new(b);
+    best.run();
     for quotes in [b"\"\"\"", b"'''"] {
-        if memchr::memmem::find(b, quotes).is_some() {
-            let other = Scan::run(b, Some(quotes[0]));
+        if best.hidden > 0 && memchr::memmem::find(b, quotes).is_some() {
+            let mut other = Scan { max_hidden: best.hidden, ..Scan::new(b) };
+            other.triple_to_end(quotes[0], 0);
+            other.rest_of_line();
+            other.run();
             if other.hidden < best.hidden {
                 best = other;
             }
         }
     }
+    outline::drop_open(&mut best.out.items);
     best.out
 }
 
@@ -37,13 +38,15 @@ struct Scan<'t> {
     last_end: usize,
     /// Lines inside strings that look like statements.
     hidden: usize,
+    /// With so many of them another assumption is better: the rest need not be read.
+    max_hidden: usize,
     /// Up to which byte a search for each triple quote has failed.
     no_end: [bool; 2],
 }
 
 impl<'t> Scan<'t> {
-    fn run(b: &'t [u8], inside: Option<u8>) -> Self {
-        let mut scan = Scan {
+    fn new(b: &'t [u8]) -> Self {
+        Scan {
             b,
             pos: 0,
             out: Outline::default(),
@@ -51,18 +54,16 @@ impl<'t> Scan<'t> {
             decorated: None,
             last_end: 0,
             hidden: 0,
+            max_hidden: usize::MAX,
             no_end: [false; 2],
-        };
-        if let Some(quote) = inside {
-            scan.triple_to_end(quote, 0);
-            scan.rest_of_line();
         }
-        while scan.pos < b.len() {
-            scan.line();
+    }
+
+    fn run(&mut self) {
+        while self.pos < self.b.len() && self.hidden < self.max_hidden {
+            self.line();
         }
-        scan.close_to(0);
-        outline::drop_open(&mut scan.out.items);
-        scan
+        self.close_to(0);
     }
 
     /// One logical line, blank line or comment.
@@ -180,7 +181,14 @@ impl<'t> Scan<'t> {
         let mut depth = 0usize;
         let from = self.pos;
         let mut end = self.pos;
-        while let Some(&c) = self.b.get(self.pos) {
+        loop {
+            let plain = &self.b[self.pos..];
+            let plain = &plain[..plain.iter().position(|b| !PLAIN[usize::from(*b)]).unwrap_or(plain.len())];
+            if let Some(last) = plain.iter().rposition(|b| !b.is_ascii_whitespace()) {
+                end = self.pos + last + 1;
+            }
+            self.pos += plain.len();
+            let Some(&c) = self.b.get(self.pos) else { break };
             if c == b'\n' && depth == 0 {
                 self.pos += 1;
                 break;
@@ -189,10 +197,10 @@ impl<'t> Scan<'t> {
             if self.step(&mut depth, indent).is_none() {
                 break;
             }
-            if !c.is_ascii_whitespace() && c != b'\\' {
-                end = self.pos;
-            } else if c == b'\\' {
-                end = end.max(at);
+            match c {
+                b'\n' => {}
+                b'\\' => end = end.max(at),
+                _ => end = self.pos,
             }
         }
         if end > from {
@@ -285,6 +293,18 @@ impl<'t> Scan<'t> {
         self.pos = end;
     }
 }
+
+/// Whether a byte of a logical line is read as nothing but itself (see `Scan::step`).
+const PLAIN: [bool; 256] = {
+    let mut table = [true; 256];
+    let special = b"\"'#\\()[]{}\n";
+    let mut i = 0;
+    while i < special.len() {
+        table[special[i] as usize] = false;
+        i += 1;
+    }
+    table
+};
 
 /// Whether a line is surely a statement: those that prose and doctests do not have.
 fn is_statement(line: &[u8]) -> bool {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::language::{Evidence, Language};
 use super::listing::Listing;
+use crate::blocks::lines::trim_start;
 
 /// The lines of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,10 @@ pub fn split(
     let mut is_code = true;
     for i in 0..=lines.len() {
         let separator = match lines.get(i) {
-            Some(line) => separator(text[line.clone()].trim(), in_fence),
+            // Most lines begin as no separator does.
+            Some(line) => Some(trim_start(&text[line.clone()]))
+                .filter(|line| line.bytes().next().is_some_and(|b| SEPARATOR_STARTS.contains(&b)))
+                .and_then(|line| separator(line.trim_end(), in_fence)),
             None => Some(Separator::FenceClose),
         };
         let Some(separator) = separator else { continue };
@@ -100,6 +104,10 @@ fn judge(
     }
 }
 
+/// What separators and fences begin with.
+const SEPARATOR_STARTS: &[u8] = b"`=-#></*+";
+
+/// What a line that begins with one of [`SEPARATOR_STARTS`] separates.
 fn separator(line: &str, in_fence: bool) -> Option<Separator> {
     if let Some(rest) = line.strip_prefix("```") {
         let word = rest.trim_start_matches('`').split([' ', ':', '{', ',']).next().unwrap_or("");
@@ -109,7 +117,7 @@ fn separator(line: &str, in_fence: bool) -> Option<Separator> {
             Some(Separator::FenceOpen(Language::from_extension(&word.to_ascii_lowercase())))
         };
     }
-    if in_fence || line.len() > 300 || !line.starts_with(['=', '-', '#', '>', '<', '/', '*', '+']) {
+    if in_fence || line.len() > 300 || line.starts_with('`') {
         return None;
     }
     let decoration = |c: char| matches!(c, '=' | '-' | '#' | '>' | '<' | '*' | '+' | ' ' | '/' | '`' | ':');

@@ -11,20 +11,21 @@ use super::language::Language;
 use super::listing::Listing;
 use super::outline::{self, ItemKind};
 use super::sections::Section;
+use crate::blocks::lines::trim_start;
 
 /// A function or type, in lines of the text.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct Entry<'t> {
     /// What it is.
     pub kind: ItemKind,
     /// Its name; empty if it has none.
-    pub name: String,
+    pub name: &'t str,
     /// Whether the name is an identifier that it was defined with, not the title of a callback.
     pub is_named: bool,
     /// What the method calls its object, where its head says (Go).
-    pub receiver: String,
+    pub receiver: &'t str,
     /// The type that a method belongs to, as far as its head or its place says.
-    pub owner: String,
+    pub owner: &'t str,
     /// Comments, decorators and attributes above the head, then the head and the body.
     pub lines: Range<usize>,
     /// First line of the head.
@@ -37,9 +38,9 @@ pub struct Entry {
 
 /// The entries of a text, parents before children.
 #[derive(Debug, Default)]
-pub struct View {
+pub struct View<'t> {
     /// Functions and types in order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Entry<'t>>,
     /// For each line of the text whether it is nothing but a comment in code.
     pub comment: Vec<bool>,
     /// For each line of the text whether it is blank, but for a number in front.
@@ -49,9 +50,14 @@ pub struct View {
 /// At most this many lines above a head belong to it.
 const MAX_LEAD_LINES: usize = 400;
 
-impl View {
+impl<'t> View<'t> {
     /// Reads all sections that are code.
-    pub fn new(text: &str, lines: &[Range<usize>], sections: &[Section], listing: Option<&Listing>) -> Self {
+    pub fn new(
+        text: &'t str,
+        lines: &[Range<usize>],
+        sections: &[Section],
+        listing: Option<&Listing>,
+    ) -> Self {
         let n = lines.len();
         let mut view = View { entries: Vec::new(), comment: vec![false; n], blank: vec![false; n] };
         for section in sections {
@@ -64,41 +70,57 @@ impl View {
 
     fn add(
         &mut self,
-        text: &str,
+        text: &'t str,
         lines: &[Range<usize>],
         at: Range<usize>,
         language: Language,
         listing: Option<&Listing>,
     ) {
         let Some(part) = lines.get(at.clone()).filter(|p| !p.is_empty()) else { return };
+        let bytes = part[0].start..part[part.len() - 1].end;
+        if u32::try_from(bytes.len()).is_err() {
+            // Such a text has no outline either.
+            return;
+        }
         // Where each line begins in the source without numbers.
-        let mut starts: Vec<usize> = Vec::with_capacity(part.len());
+        let mut starts: Vec<u32> = Vec::with_capacity(part.len());
         let source: Cow<'_, str> = match listing {
             None => {
-                let base = part[0].start;
-                starts.extend(part.iter().map(|l| l.start - base));
-                Cow::Borrowed(&text[base..part[part.len() - 1].end])
+                starts.extend(part.iter().map(|l| (l.start - bytes.start) as u32));
+                Cow::Borrowed(&text[bytes.clone()])
             }
             Some(listing) => {
-                let mut source = String::with_capacity(part[part.len() - 1].end - part[0].start);
+                let mut source = String::with_capacity(bytes.len());
                 for line in part {
                     let line = &text[line.clone()];
-                    starts.push(source.len());
+                    starts.push(source.len() as u32);
                     source.push_str(&line[listing.prefix_len(line)..]);
                 }
                 Cow::Owned(source)
             }
         };
         let source: &str = &source;
-        let line_of = |byte: usize| starts.partition_point(|s| *s <= byte).saturating_sub(1);
-        let line = |n: usize| -> &str {
-            let end = starts.get(n + 1).copied().unwrap_or(source.len());
-            starts.get(n).map_or("", |s| source[*s..end].trim_end())
+        let starts = Starts { starts: &starts, source };
+        let line_of = |byte: usize| starts.line_of(byte);
+        let line = |n: usize| starts.line(n).trim_end();
+        // The same words in the text itself; none where they go on behind a line's number.
+        let in_text = |words: &str| -> &'t str {
+            if words.is_empty() {
+                return "";
+            }
+            let from = words.as_ptr() as usize - source.as_ptr() as usize;
+            let n = line_of(from);
+            let Some(after) = starts.range(n).end.checked_sub(from) else { return "" };
+            let start = part.get(n).map_or(0, |line| line.end - after);
+            if listing.is_some() && words.len() > after {
+                return "";
+            }
+            text.get(start..start + words.len()).unwrap_or("")
         };
         let outline = outline::outline(source, language);
-        let is_comment = comment_lines(&outline.comments, &starts, source, line_of);
-        for n in 0..starts.len() {
-            self.blank[at.start + n] = line(n).trim_start().is_empty();
+        let is_comment = comment_lines(&outline.comments, &starts);
+        for n in 0..part.len() {
+            self.blank[at.start + n] = trim_start(starts.line(n)).is_empty();
         }
         let base = self.entries.len();
         let mut depth: Vec<usize> = Vec::with_capacity(outline.items.len());
@@ -128,23 +150,22 @@ impl View {
                 && !body.is_empty()
                 && depth.last().is_some_and(|d| *d <= MAX_DEPTH)
                 && is_trusted(&line, head, brace, end - 1, language);
-            let name = source.get(item.name.0..item.name.1).unwrap_or("");
+            let name = source.get(item.name.0..item.name.1).map_or("", in_text);
             let parent = item.parent.map(|p| p + base);
             let is_named = !name.is_empty() && !name.starts_with(['"', '\'', '`']);
             let receiver = receiver(source, item.start, item.name.0, language);
             let owner = match receiver {
-                Some((_, owner)) => owner.to_owned(),
+                Some((_, owner)) => in_text(owner),
                 None => parent
                     .and_then(|p| self.entries.get(p))
-                    .map(|p| if p.kind == ItemKind::Type { p.name.clone() } else { p.owner.clone() })
-                    .unwrap_or_default(),
+                    .map_or("", |p| if p.kind == ItemKind::Type { p.name } else { p.owner }),
             };
             let shift = |r: Range<usize>| r.start + at.start..r.end + at.start;
             self.entries.push(Entry {
                 kind: item.kind,
-                name: name.trim_matches(['"', '\'', '`']).to_owned(),
+                name: name.trim_matches(['"', '\'', '`']),
                 is_named,
-                receiver: receiver.map_or("", |r| r.0).to_owned(),
+                receiver: receiver.map_or("", |r| in_text(r.0)),
                 owner,
                 lines: shift(first..end),
                 head: head + at.start,
@@ -156,19 +177,37 @@ impl View {
     }
 }
 
+/// The lines of a source.
+struct Starts<'s> {
+    /// Where each begins.
+    starts: &'s [u32],
+    source: &'s str,
+}
+
+impl<'s> Starts<'s> {
+    /// The line in which a byte stands.
+    fn line_of(&self, byte: usize) -> usize {
+        self.starts.partition_point(|s| *s as usize <= byte).saturating_sub(1)
+    }
+
+    /// The bytes of a line.
+    fn range(&self, n: usize) -> Range<usize> {
+        let start = |n: usize| self.starts.get(n).map_or(self.source.len(), |s| *s as usize);
+        start(n)..start(n + 1)
+    }
+
+    fn line(&self, n: usize) -> &'s str {
+        &self.source[self.range(n)]
+    }
+}
+
 /// For each line whether it holds nothing but a comment.
-fn comment_lines(
-    comments: &[(usize, usize)],
-    starts: &[usize],
-    source: &str,
-    line_of: impl Fn(usize) -> usize,
-) -> Vec<bool> {
-    let mut out = vec![false; starts.len()];
+fn comment_lines(comments: &[(usize, usize)], starts: &Starts<'_>) -> Vec<bool> {
+    let mut out = vec![false; starts.starts.len()];
     for &(from, to) in comments {
-        let (a, b) = (line_of(from), line_of(to.max(from + 1) - 1));
-        let before = source.get(starts[a]..from).unwrap_or("x");
-        let line_end = starts.get(b + 1).copied().unwrap_or(source.len());
-        let after = source.get(to..line_end).unwrap_or("");
+        let (a, b) = (starts.line_of(from), starts.line_of(to.max(from + 1) - 1));
+        let before = starts.source.get(starts.range(a).start..from).unwrap_or("x");
+        let after = starts.source.get(to..starts.range(b).end).unwrap_or("");
         if before.trim().is_empty() && after.trim().is_empty() {
             out[a..=b].fill(true);
         }

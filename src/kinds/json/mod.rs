@@ -65,6 +65,10 @@ impl Kind for Json {
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
+        // What a program wrote line by line is a log, whatever the form of its lines.
+        if let Some(selected) = super::log::select_records(text, cx) {
+            return Some(selected);
+        }
         if let Some(tape) = Tape::parse(text) {
             return encode(&tape, cx);
         }

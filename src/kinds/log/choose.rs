@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::outlier;
+use super::related;
 use super::relevance;
 use super::severity::Severity;
 use super::template::{NONE, standalone_key};
@@ -47,6 +48,8 @@ const TAIL: usize = 5;
 /// selects nothing by itself.
 const MAX_LITERAL_LINES: usize = 40;
 const MAX_LITERAL_SHARE: f64 = 0.05;
+/// A literal on more lines than this does not select lines that only say what is under way.
+const MAX_PROGRESS_HITS: usize = 3;
 /// Lines kept of a literal that is on too many: from the start and from the end.
 const LITERAL_ENDS: usize = 5;
 /// Lines kept for sharing words with the question, in all and per template.
@@ -118,11 +121,15 @@ impl<'v> Ranks<'v> {
         if out.is_run {
             out.run(query);
         } else {
+            out.related();
             out.firsts();
         }
         if !view.is_located {
             for i in outlier::find(view.text, &view.messages, &view.templates) {
-                out.put(i, rank::WEAK);
+                // Sizes and versions of what is downloaded lie far apart, and say nothing.
+                if !out.is_pass(i) {
+                    out.put(i, rank::WEAK);
+                }
             }
         }
         out
@@ -149,7 +156,11 @@ impl<'v> Ranks<'v> {
 
     fn question(&mut self, query: &Query) {
         let most = MAX_LITERAL_LINES.max((MAX_LITERAL_SHARE * self.view.len() as f64) as usize);
-        for hits in relevance::literal_hits(self.view.text, &self.view.lines, query) {
+        for mut hits in relevance::literal_hits(self.view.text, &self.view.lines, query) {
+            // What is downloaded has versions and names as a question has, and says nothing of it.
+            if hits.len() > MAX_PROGRESS_HITS {
+                hits.retain(|i| !self.is_progress(*i));
+            }
             if hits.len() <= most {
                 hits.into_iter().for_each(|i| self.put(i, rank::NAMED));
             } else {
@@ -166,6 +177,9 @@ impl<'v> Ranks<'v> {
         for (i, score) in scores {
             if score < MIN_BEST * best || left == 0 {
                 break;
+            }
+            if self.is_progress(i) {
+                continue;
             }
             let of_template = taken.entry(self.view.templates.of_line[i]).or_default();
             if *of_template < BEST_PER_TEMPLATE && seen.insert(standalone_key(self.view.message(i))) {
@@ -213,11 +227,12 @@ impl<'v> Ranks<'v> {
 
     /// Whether line `i` says that something went well, or is under way without an error.
     fn is_pass(&self, i: usize) -> bool {
-        match self.view.roles[i] {
-            Role::Pass => true,
-            Role::Progress => self.view.severity[i] != Severity::Strong,
-            _ => false,
-        }
+        self.view.roles[i] == Role::Pass || self.is_progress(i)
+    }
+
+    /// Whether line `i` says that something is under way, and of no error.
+    fn is_progress(&self, i: usize) -> bool {
+        self.view.roles[i] == Role::Progress && self.view.severity[i] != Severity::Strong
     }
 
     fn weak(&mut self) {
@@ -242,6 +257,20 @@ impl<'v> Ranks<'v> {
                 *count += 1;
                 self.put(i, rank::WEAK);
             }
+        }
+    }
+
+    /// What else was said of what failed, unless the question names what it is about.
+    fn related(&mut self) {
+        if self.ranks.contains(&rank::NAMED) {
+            return;
+        }
+        let mut failing: Vec<usize> = Vec::new();
+        for wanted in [rank::FAILURE, rank::REPEATED, rank::WEAK] {
+            failing.extend((0..self.view.len()).filter(|i| self.ranks[*i] == wanted && !self.in_frame(*i)));
+        }
+        for i in related::find(self.view, &failing) {
+            self.put(i, rank::CONTEXT);
         }
     }
 
@@ -271,10 +300,13 @@ impl<'v> Ranks<'v> {
             if is_new {
                 self.difference(trace.message.end);
             }
-            let n = trace.frames.len();
+            let distinct = self.distinct_frames(trace);
+            let n = distinct.len();
             // Where most frames are a library's, those of the program itself say where to look.
             let own: Vec<usize> = if n > SHORT_TRACE && is_new {
-                (0..n).filter(|k| !trace::is_foreign(view.message(trace.frames[*k].start))).collect()
+                (0..n)
+                    .filter(|k| !trace::is_foreign(view.message(trace.frames[distinct[*k]].start)))
+                    .collect()
             } else {
                 Vec::new()
             };
@@ -282,9 +314,13 @@ impl<'v> Ranks<'v> {
             let telling = |k: usize| {
                 few && (own.iter().take(OWN_FRAMES).chain(own.iter().rev().take(OWN_FRAMES))).any(|o| *o == k)
             };
-            for (k, frame) in trace.frames.iter().enumerate() {
+            let mut at = 0;
+            for (nth, frame) in trace.frames.iter().enumerate() {
+                let is_distinct = distinct.get(at) == Some(&nth);
+                let k = at;
+                at += usize::from(is_distinct);
                 let ends = k < FIRST_FRAMES || k + LAST_FRAMES >= n || n <= SHORT_TRACE || telling(k);
-                let rank = match (is_new, ends) {
+                let rank = match (is_new && is_distinct, ends) {
                     (true, true) => rank::TRACE,
                     (true, false) => rank::REST,
                     (false, _) => rank::REPEAT,
@@ -295,6 +331,23 @@ impl<'v> Ranks<'v> {
                 self.ranks[frame.clone()].fill(if named { rank::NAMED } else { rank });
             }
         }
+    }
+
+    /// The frames of a trace that do not stand in it word for word before: a recursion is seen once.
+    /// Short traces are not looked at.
+    fn distinct_frames(&self, trace: &trace::Trace) -> Vec<usize> {
+        let all = 0..trace.frames.len();
+        if all.len() <= SHORT_TRACE {
+            return all.collect();
+        }
+        let mut seen = HashSet::new();
+        let mut is_new = |frame: &std::ops::Range<usize>| {
+            let number = |c: char| c == '#' || c == ' ' || c == '\t' || c.is_ascii_digit();
+            let said = (self.view.message(frame.start).trim_start_matches(number), frame.len());
+            // Go says below its function where it is.
+            seen.insert((said, (frame.len() == 2).then(|| self.view.message(frame.end - 1))))
+        };
+        all.filter(|k| is_new(&trace.frames[*k])).collect()
     }
 
     /// The first line of each template, rarest first while they are many; then of its variants.

@@ -17,6 +17,8 @@ mod noise;
 mod outlier;
 mod prefix;
 mod recognise;
+pub(in crate::kinds) mod records;
+mod related;
 mod relevance;
 mod severity;
 mod template;
@@ -25,6 +27,8 @@ mod timestamp;
 mod trace;
 mod view;
 mod write;
+
+use std::ops::Range;
 
 use super::{Context, Kind};
 use crate::mark::{MARK_OPEN, Rendered};
@@ -81,6 +85,17 @@ fn lossless(text: &str) -> Option<Rendered> {
     Some(Rendered { text: body, header: Some(words), omissions: Vec::new(), transforms: vec!["log:prefix"] })
 }
 
+/// Leaves out lines of a log of JSON lines; `None` if it is none, or nothing may or can be left out.
+pub(super) fn select_records(text: &str, cx: &Context<'_>) -> Option<Rendered> {
+    if !cx.may_omit() || !records::is_log(text) {
+        return None;
+    }
+    let units = crate::select::lines(text);
+    let mut view = View::of_records(text, units.clone());
+    view.judge_records();
+    write_selected(text, &units, &[], &view, cx)
+}
+
 /// Leaves out what the question does not concern; `None` if nothing may or can be left out.
 fn select(text: &str, cx: &Context<'_>) -> Option<Rendered> {
     let codes = noise::codes(text);
@@ -90,13 +105,24 @@ fn select(text: &str, cx: &Context<'_>) -> Option<Rendered> {
     if view.is_run() && text.len() < MIN_RUN_BYTES {
         return None;
     }
-    let ranks = Ranks::new(&view, cx.query);
+    write_selected(text, &units, &codes, &view, cx)
+}
+
+/// Writes what stays of a view.
+fn write_selected(
+    text: &str,
+    units: &[Range<usize>],
+    codes: &[Range<usize>],
+    view: &View<'_>,
+    cx: &Context<'_>,
+) -> Option<Rendered> {
+    let ranks = Ranks::new(view, cx.query);
     let mut keep = match cx.options.target_ratio {
         Some(share) => ranks.keep_share(share),
         None => ranks.keep_for(cx.options.level),
     };
-    write::fill_gaps(&view, &mut keep);
-    let rendered = write::write(text, &units, &codes, &view, &ranks, &keep);
+    write::fill_gaps(view, &mut keep);
+    let rendered = write::write(text, units, codes, view, &ranks, &keep);
     (!rendered.omissions.is_empty()).then_some(rendered)
 }
 

@@ -161,7 +161,7 @@ mod tests {
             .collect();
         let text = lines.concat();
         let ranges = crate::select::lines(&text);
-        let templates = Templates::mine(&text, &ranges);
+        let templates = Templates::mine(&text, &ranges, false);
         assert_eq!(find(&text, &ranges, &templates), [33]);
         let text = text.replacen("status 200", "status 500", 1);
         assert_eq!(find(&text, &ranges, &templates), [0, 33]);

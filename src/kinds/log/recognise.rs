@@ -44,6 +44,10 @@ pub(super) fn confidence(text: &str) -> u8 {
     if filled.len() >= 20 && levelled(&filled) >= 0.3 {
         return 70;
     }
+    // The same line again and again: what waits, polls or counts dots. Its words may be few.
+    if filled.len() >= 20 && equal(&filled) >= 0.7 {
+        return 51;
+    }
     // A table has such lines too, so every other kind is surer.
     if filled.len() >= 20 && repeated(&filled) >= 0.7 {
         return 52;
@@ -163,11 +167,16 @@ fn levelled(lines: &[&str]) -> f64 {
     count as f64 / lines.len() as f64
 }
 
+/// Share of lines that stand directly below an equal one.
+fn equal(lines: &[&str]) -> f64 {
+    lines.windows(2).filter(|pair| pair[0] == pair[1]).count() as f64 / lines.len() as f64
+}
+
 /// Share of lines that are not the first of their template.
 fn repeated(lines: &[&str]) -> f64 {
     let text = lines.join("\n");
     let ranges = crate::select::lines(&text);
-    let templates = template::Templates::mine(&text, &ranges);
+    let templates = template::Templates::mine(&text, &ranges, false);
     let worded = ranges.iter().filter(|r| text[(*r).clone()].split_whitespace().count() >= 4).count();
     if (worded as f64) < 0.8 * lines.len() as f64 || severity::severities(&text, &ranges).is_empty() {
         return 0.0;

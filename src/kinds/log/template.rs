@@ -93,8 +93,9 @@ pub(super) struct Templates {
 pub(super) const NONE: u32 = u32::MAX;
 
 impl Templates {
-    /// Mines the templates of `messages`: ranges of `text`, one per line.
-    pub fn mine(text: &str, messages: &[Range<usize>]) -> Self {
+    /// Mines the templates of `messages`: ranges of `text`, one per line. Tokens end at white space, with
+    /// `commas` at commas, too.
+    pub fn mine(text: &str, messages: &[Range<usize>], commas: bool) -> Self {
         let mut out = Templates {
             of_line: vec![NONE; messages.len()],
             variant: vec![0; messages.len()],
@@ -105,7 +106,7 @@ impl Templates {
         let mut tokens = Vec::with_capacity(MAX_TOKENS);
         for (i, range) in messages.iter().enumerate() {
             let end = range.end.min(range.start + MAX_MESSAGE_BYTES);
-            let key = tokenise(&text.as_bytes()[range.start..end], &mut tokens);
+            let key = tokenise(&text.as_bytes()[range.start..end], commas, &mut tokens);
             if tokens.is_empty() {
                 continue;
             }
@@ -198,17 +199,18 @@ fn bucket_key(tokens: &[Token]) -> u64 {
 }
 
 /// Cuts a message into masked tokens; returns the hash of them all.
-fn tokenise(message: &[u8], tokens: &mut Vec<Token>) -> u64 {
+fn tokenise(message: &[u8], commas: bool, tokens: &mut Vec<Token>) -> u64 {
+    let parts = |c: u8| c.is_ascii_whitespace() || commas && c == b',';
     tokens.clear();
     let mut all = SEED;
     let mut i = 0;
     while i < message.len() {
-        if message[i].is_ascii_whitespace() {
+        if parts(message[i]) {
             i += 1;
             continue;
         }
         let mut token = Token { hash: SEED, is_worded: false, has_digit: false };
-        while i < message.len() && !message[i].is_ascii_whitespace() {
+        while i < message.len() && !parts(message[i]) {
             if message[i].is_ascii_alphanumeric() {
                 i = mask_run(message, i, &mut token);
             } else {
@@ -288,7 +290,7 @@ mod tests {
         let text: String = lines.concat();
         let mut at = 0;
         let ranges: Vec<_> = lines.iter().map(|l| (at..at + l.len(), at += l.len()).0).collect();
-        Templates::mine(&text, &ranges)
+        Templates::mine(&text, &ranges, false)
     }
 
     #[test]

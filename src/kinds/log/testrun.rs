@@ -45,14 +45,14 @@ const STARTS: &[(Role, &[&str])] = &[
         "Test Result", "BUILD ", "[INFO] BUILD", "[ERROR] BUILD", "[ERROR] Tests run:", "[exit code",
         "exit code", "Exit code", "exit status", "<returncode>", "make: ***", "Process exited",
         "Process finished", "Command exited", "[  PASSED  ]", "[==========]", "##[error]",
-        "Error: Process completed", "Results:", "Total tests:", "Total Test time", "# tests ",
+        "Error: Process completed", "Results:", "Failed!  - ", "Passed!  - ", "Total tests:", "Total Test time", "# tests ",
         "# pass ", "# fail ", "Build FAILED", "Build succeeded", "ninja: ", "FAIL\t", "npm ERR!",
         "npm error", "Finished ", "error: aborting", "error: could not compile", "warning: `",
         "tests finished", "Script exited",
     ]),
     (Role::Fail, &[
         "FAILED ", "FAILED: ", "FAIL ", "FAIL: ", "ERROR: ", "ERROR ", "--- FAIL", "not ok ", "✗ ",
-        "✘ ", "✕ ", "× ", "✖ ", "● ", "[  FAILED  ]", "[FAIL]", "UNEXPECTED SUCCESS: ",
+        "✘ ", "✕ ", "× ", "✖ ", "● ", "[  FAILED  ]", "[FAIL]", "UNEXPECTED SUCCESS: ", "❯ ",
     ]),
     (Role::Pass, &[
         "✓ ", "✔ ", "√ ", "PASS ", "PASS\t", "PASS: ", "PASSED ", "--- PASS", "--- SKIP", "ok  \t",
@@ -61,7 +61,7 @@ const STARTS: &[(Role, &[&str])] = &[
     ]),
     (Role::Section, &[
         "##[group]", "::group::", "FAILURES!", "Failures:", "failures:", "Summary of all failing",
-        "Failed tests:", "Captured ", "> Task :",
+        "Failed tests:", "Captured ",
     ]),
     (Role::Progress, &[
         "Downloading ", "Downloaded ", "Collecting ", "Using cached ", "Requirement already satisfied",
@@ -72,7 +72,7 @@ const STARTS: &[(Role, &[&str])] = &[
         "Created wheel", "Stored in directory", "Pulling fs layer", "Waiting", "Verifying Checksum",
         "Download complete", "Pull complete", "Entering directory", "Cloning test database",
         "Destroying test database", "Creating test database", "##[endgroup]", "::endgroup::",
-        "##[command]", "CC ", "CXX ", "LD ", "AR ",
+        "##[command]", "CC ", "CXX ", "LD ", "AR ", "> Task :", "Restored ",
     ]),
     (Role::Warning, &[
         "warning: ", "WARNING: ",
@@ -188,6 +188,10 @@ fn by_shape(line: &str, first: u8, last: u8) -> Option<Role> {
         {
             return Some(Role::Pass);
         }
+        // dotnet: `Failed A.B(x: 1) [12 ms]`.
+        b'F' if last == b']' && line.starts_with("Failed ") && is_timed(line) => return Some(Role::Fail),
+        b'P' if last == b']' && line.starts_with("Passed ") && is_timed(line) => return Some(Role::Pass),
+        b'S' if last == b']' && line.starts_with("Skipped ") && is_timed(line) => return Some(Role::Pass),
         b'm' if line.starts_with("make[") => {
             // `make[1]: *** […] Error 2`; `make[1]: Entering directory` is noise.
             return Some(if line.contains("***") { Role::Summary } else { Role::Progress });
@@ -294,6 +298,11 @@ fn dots(line: &str) -> Option<Role> {
     Some(if results.contains(['F', 'E']) { Role::Fail } else { Role::Pass })
 }
 
+/// Whether a line ends in a duration in brackets: `[12 ms]`, `[< 1 ms]`, `[1 s]`.
+fn is_timed(line: &str) -> bool {
+    line.ends_with("ms]") || line.ends_with(" s]") || line.ends_with(" m]")
+}
+
 /// `[ 12%] Building C object x.o`, `[3/120] CC x.o`, `  CC      x.o`.
 fn is_build_step(line: &str) -> bool {
     let Some((inside, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) else {
@@ -349,6 +358,11 @@ mod tests {
             ("Ran 21 tests in 0.1s", Role::Summary),
             ("[INFO] Running com.shop.CartTest", Role::Pass),
             ("55730 characters elided", Role::Summary),
+            ("> Task :app:classes", Role::Progress),
+            ("  Failed Shop.TaxTests.Rounds(region: \"DE\") [12 ms]", Role::Fail),
+            ("  Passed Shop.CartTests.Adds(item: 3) [< 1 ms]", Role::Pass),
+            ("Failed!  - Failed:     1, Passed:    80, Skipped:     0", Role::Summary),
+            ("Failed to connect [::1]", Role::Other),
             ("value = compute(1)", Role::Other),
             ("see also ...", Role::Other),
         ] {

@@ -42,6 +42,15 @@ pub(super) struct View<'t> {
 impl<'t> View<'t> {
     /// Reads a text that is cut into `lines`.
     pub fn new(text: &'t str, lines: Vec<Range<usize>>) -> Self {
+        Self::cut_at(text, lines, false)
+    }
+
+    /// Reads JSON lines: what stands between two commas is a token.
+    pub fn of_records(text: &'t str, lines: Vec<Range<usize>>) -> Self {
+        Self::cut_at(text, lines, true)
+    }
+
+    fn cut_at(text: &'t str, lines: Vec<Range<usize>>, commas: bool) -> Self {
         let mut stamps: Vec<usize> = lines.iter().map(|l| timestamp::split(&text[l.clone()])).collect();
         let filled = lines.iter().filter(|l| l.len() > 1).count();
         let enough = |stamps: &[usize]| {
@@ -75,7 +84,7 @@ impl<'t> View<'t> {
         }
         let roles = messages.iter().map(|m| testrun::role(&text[m.clone()])).collect();
         let traces = trace::find(messages.len(), |i| &text[messages[i].clone()]);
-        let templates = Templates::mine(text, &messages);
+        let templates = Templates::mine(text, &messages, commas);
         View { text, lines, messages, severity, roles, traces, templates, is_stamped, is_located }
     }
 

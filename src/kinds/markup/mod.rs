@@ -36,6 +36,10 @@ impl Kind for Markup {
         }
     }
 
+    fn surest(&self) -> u8 {
+        95
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         if !cx.may_omit() {
             return None;

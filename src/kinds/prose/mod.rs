@@ -42,6 +42,18 @@ impl Kind for Prose {
         recognise::confidence(text)
     }
 
+    fn surest(&self) -> u8 {
+        recognise::MARKED
+    }
+
+    fn recognise_above(&self, text: &str, floor: u8) -> u8 {
+        // Only passages with numbers make it surer than usual; they are quickly told.
+        if floor >= recognise::MARKED || (floor >= recognise::USUAL && !recognise::is_marked(text)) {
+            return 0;
+        }
+        self.recognise(text)
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         if !cx.may_omit() {
             return None;
@@ -54,20 +66,23 @@ impl Kind for Prose {
         let words = asked.map_or("", |q| q.text);
         let own = question::terms(words);
         let call: Vec<String> = if asked.is_some() { call_terms(&cx.query.call) } else { Vec::new() };
-        let ranking = rank::rank(text, &document, words, &own, &call, &rank::Weights::default());
+        let reading = rank::Reading::new(text, &document, &own, &call);
         let tokens = plan::estimate(text);
         let budget = match cx.options.target_ratio {
             Some(ratio) => tokens * ratio,
             None => {
-                if !is_answerable(asked?, own.len(), ranking.passage_coverage) {
+                let coverage = reading.coverage();
+                if !is_answerable(asked?, own.len(), coverage) {
                     return None;
                 }
                 let is_aggressive = cx.options.level == Level::Aggressive;
-                plan::amount(tokens, ranking.passage_coverage, question::is_comparison(words), is_aggressive)?
+                plan::amount(tokens, coverage, question::is_comparison(words), is_aggressive)?
             }
         };
+        let scores = reading.scores(words, &rank::Weights::default());
+        drop(reading);
         let must = must_keep(text, &document, cx.source);
-        let keep = plan::choose(text, &document, &ranking.scores, &must, budget);
+        let keep = plan::choose(text, &document, &scores, &must, budget);
         if keep.iter().all(|keep| *keep) {
             return None;
         }

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 use super::split::Document;
 use crate::score::bm25::{Index, TermId, Units, Weighted};
+use crate::score::intern::Numbers;
 
 /// Weights of the parts of a score, in units of "every term of the question once".
 #[derive(Debug, Clone, Copy)]
@@ -42,17 +43,6 @@ impl Default for Weights {
     }
 }
 
-/// The ranking of a document for a question.
-#[derive(Debug)]
-pub struct Ranking {
-    /// Per unit: its score (0 for fixed units).
-    pub scores: Vec<f64>,
-    /// The largest share of the question's idf that one sentence covers.
-    pub sentence_coverage: f64,
-    /// The largest share that one passage covers.
-    pub passage_coverage: f64,
-}
-
 /// Terms of the tool call that the question does not have count so much.
 const CALL_WEIGHT: f64 = 0.5;
 /// The best sentences whose words are fed back, and how many words.
@@ -61,107 +51,165 @@ const FEEDBACK_TERMS: usize = 10;
 /// The best passages whose words are looked for elsewhere.
 const HOP_PASSAGES: usize = 3;
 
-/// Ranks the sentences of `document`.
-pub fn rank(
-    text: &str,
-    document: &Document,
-    question: &str,
-    terms: &[String],
-    call: &[String],
-    w: &Weights,
-) -> Ranking {
-    let index = Index::new(document.units.iter().map(|u| &text[u.range.clone()]));
-    let mut query = index.weigh(terms);
-    let own: HashSet<&String> = terms.iter().collect();
-    for term in call.iter().filter(|term| !own.contains(term)) {
-        // A term of the call that the text does not have says nothing about it.
-        if let Some(id) = index.id(term) {
-            query.push(Weighted { id: Some(id), weight: CALL_WEIGHT });
-        }
-    }
-    let units = &index.units;
-    let n = units.len();
-    let groups: Vec<_> = document.passages.iter().map(|p| p.units.clone()).collect();
-    let passages = units.grouped(&groups);
-    let is_sentence = |i: usize| !document.units[i].is_fixed;
+/// A document as terms, and what is asked of it.
+#[derive(Debug)]
+pub struct Reading<'d> {
+    text: &'d str,
+    document: &'d Document,
+    term_count: usize,
+    units: Units,
+    passages: Units,
+    query: Vec<Weighted>,
+}
 
-    let base = units.scores(&query);
-    let passage_scores = passages.scores(&query);
-    let places = places(&passage_scores);
-    let in_query: HashSet<TermId> = query.iter().filter_map(|q| q.id).collect();
-
-    // Feedback: the words of the best sentences.
-    let mut order: Vec<usize> = (0..n).filter(|i| is_sentence(*i) && base[*i] > 0.0).collect();
-    order.sort_by(|a, b| base[*b].total_cmp(&base[*a]).then(a.cmp(b)));
-    order.truncate(FEEDBACK_SENTENCES);
-    let weighed: Vec<(usize, f64)> = order.iter().map(|i| (*i, base[*i])).collect();
-    let feedback = units.scores(&telling(units, &weighed, &in_query, FEEDBACK_TERMS, units.len()));
-
-    // Second hop: words of the best passages that few others have.
-    let mut best: Vec<usize> = (0..passages.len()).filter(|p| passage_scores[*p] > 0.0).collect();
-    best.sort_by(|a, b| passage_scores[*b].total_cmp(&passage_scores[*a]).then(a.cmp(b)));
-    best.truncate(HOP_PASSAGES);
-    let weighed: Vec<(usize, f64)> = best.iter().map(|p| (*p, passage_scores[*p])).collect();
-    let hop = units.scores(&telling(&passages, &weighed, &in_query, 30, (passages.len() / 3).max(3)));
-    let seen: HashSet<TermId> = best.iter().flat_map(|p| passages.terms(*p)).copied().collect();
-
-    let answer = AnswerType::of(question);
-    let mut scores = vec![0.0; n];
-    let mut said: HashSet<Vec<TermId>> = HashSet::new();
-    for (p, passage) in document.passages.iter().enumerate() {
-        let mut titles: Vec<TermId> = passage
-            .units
-            .clone()
-            .filter(|i| !is_sentence(*i))
-            .flat_map(|i| units.terms(i))
-            .copied()
-            .collect();
-        titles.sort_unstable();
-        titles.dedup();
-        let title = titles.iter().filter(|t| in_query.contains(t)).map(|t| units.idf(Some(*t))).sum::<f64>()
-            / units.idf_sum(&query).max(1e-9);
-        let is_met = !best.contains(&p) && !titles.is_empty() && {
-            let rare: Vec<_> =
-                titles.iter().filter(|t| passages.frequency(**t) <= (passages.len() / 2).max(2)).collect();
-            !rare.is_empty() && rare.iter().all(|t| seen.contains(t))
-        };
-        let shared = w.passage * passage_scores[p]
-            + w.rank * places[p]
-            + w.title * title.min(1.0)
-            + if is_met { w.hop_title } else { 0.0 };
-        let mut first = true;
-        for i in passage.units.clone().filter(|i| is_sentence(*i)) {
-            let sentence = &text[document.units[i].range.clone()];
-            scores[i] = base[i]
-                + shared
-                + w.answer * answer.share(sentence)
-                + w.feedback * feedback[i]
-                + w.hop * hop[i]
-                + if first { w.first } else { 0.0 };
-            first = false;
-            let mut terms = units.terms(i).to_vec();
-            terms.sort_unstable();
-            terms.dedup();
-            if !terms.is_empty() && !said.insert(terms) {
-                scores[i] *= 0.1;
+impl<'d> Reading<'d> {
+    /// Reads `document` for a question of these terms and a tool call of those.
+    pub fn new(text: &'d str, document: &'d Document, terms: &[String], call: &[String]) -> Self {
+        let index = Index::new(document.units.iter().map(|u| &text[u.range.clone()]));
+        let mut query = index.weigh(terms);
+        let own: HashSet<&String> = terms.iter().collect();
+        for term in call.iter().filter(|term| !own.contains(term)) {
+            // A term of the call that the text does not have says nothing about it.
+            if let Some(id) = index.id(term) {
+                query.push(Weighted { id: Some(id), weight: CALL_WEIGHT });
             }
         }
+        let passages = index.units.grouped(document.passages.iter().map(|p| p.units.clone()));
+        Reading { text, document, term_count: index.term_count(), units: index.units, passages, query }
     }
-    let own = scores.clone();
-    for passage in &document.passages {
-        let sentences: Vec<usize> = passage.units.clone().filter(|i| is_sentence(*i)).collect();
-        for (k, i) in sentences.iter().enumerate() {
-            let before = k.checked_sub(1).map_or(0.0, |k| base[sentences[k]]);
-            let after = sentences.get(k + 1).map_or(0.0, |i| base[*i]);
-            scores[*i] = own[*i] + w.neighbour * before.max(after * 0.7);
+
+    /// The largest share of the question's idf that one passage covers.
+    pub fn coverage(&self) -> f64 {
+        self.units.coverage_of_groups(&self.passages, &self.query).into_iter().fold(0.0, f64::max)
+    }
+
+    /// Per unit its score for `question`, 0 for fixed ones.
+    pub fn scores(&self, question: &str, w: &Weights) -> Vec<f64> {
+        let Reading { text, document, term_count, units, passages, query } = self;
+        let n = units.len();
+        let is_sentence = |i: usize| !document.units[i].is_fixed;
+
+        let base = units.scores(query);
+        let passage_scores = passages.scores(query);
+        let places = places(&passage_scores);
+        let in_query: HashSet<TermId> = query.iter().filter_map(|q| q.id).collect();
+
+        // Feedback: the words of the best sentences.
+        let order = (0..n).filter(|i| is_sentence(*i) && base[*i] > 0.0).collect();
+        let weighed: Vec<(usize, f64)> =
+            best_of(order, &base, FEEDBACK_SENTENCES).iter().map(|i| (*i, base[*i])).collect();
+        let feedback = units.scores(&telling(units, &weighed, &in_query, FEEDBACK_TERMS, units.len()));
+
+        // Second hop: words of the best passages that few others have.
+        let matching = (0..passages.len()).filter(|p| passage_scores[*p] > 0.0).collect();
+        let best = best_of(matching, &passage_scores, HOP_PASSAGES);
+        let weighed: Vec<(usize, f64)> = best.iter().map(|p| (*p, passage_scores[*p])).collect();
+        let hop = units.scores(&telling(passages, &weighed, &in_query, 30, (passages.len() / 3).max(3)));
+        let seen: HashSet<TermId> = best.iter().flat_map(|p| passages.terms(*p)).copied().collect();
+
+        let answer = AnswerType::of(question);
+        let query_sum = units.idf_sum(query).max(1e-9);
+        let mut scores = vec![0.0; n];
+        let mut said = Said::new(*term_count);
+        let mut titles: Vec<TermId> = Vec::new();
+        for (p, passage) in document.passages.iter().enumerate() {
+            titles.clear();
+            titles.extend(
+                passage.units.clone().filter(|i| !is_sentence(*i)).flat_map(|i| units.terms(i)).copied(),
+            );
+            titles.sort_unstable();
+            titles.dedup();
+            let title =
+                titles.iter().filter(|t| in_query.contains(t)).map(|t| units.idf(Some(*t))).sum::<f64>()
+                    / query_sum;
+            let is_met = !titles.is_empty() && !best.contains(&p) && {
+                let is_rare = |t: &&TermId| passages.frequency(**t) <= (passages.len() / 2).max(2);
+                let mut rare = titles.iter().filter(is_rare).peekable();
+                rare.peek().is_some() && rare.all(|t| seen.contains(t))
+            };
+            let shared = w.passage * passage_scores[p]
+                + w.rank * places[p]
+                + w.title * title.min(1.0)
+                + if is_met { w.hop_title } else { 0.0 };
+            let mut first = true;
+            for i in passage.units.clone().filter(|i| is_sentence(*i)) {
+                let sentence = &text[document.units[i].range.clone()];
+                scores[i] = base[i]
+                    + shared
+                    + w.answer * answer.share(sentence)
+                    + w.feedback * feedback[i]
+                    + w.hop * hop[i]
+                    + if first { w.first } else { 0.0 };
+                first = false;
+                if said.again(units, i) {
+                    scores[i] *= 0.1;
+                }
+            }
         }
+        for passage in &document.passages {
+            let mut sentences = passage.units.clone().filter(|i| is_sentence(*i)).peekable();
+            let mut before = 0.0;
+            while let Some(i) = sentences.next() {
+                let after = sentences.peek().map_or(0.0, |i| base[*i]);
+                scores[i] += w.neighbour * f64::max(before, after * 0.7);
+                before = base[i];
+            }
+        }
+        scores
     }
-    let top = |shares: Vec<f64>| shares.into_iter().fold(0.0, f64::max);
-    Ranking {
-        scores,
-        sentence_coverage: top(units.coverage(&query)),
-        passage_coverage: top(units.coverage_of_groups(&passages, &query)),
+}
+
+/// The sets of terms that sentences had so far.
+struct Said {
+    numbers: Numbers,
+    /// By number the first sentence that had the set.
+    first: Vec<u32>,
+    /// One more than the sentence in which each term was seen last.
+    last: Vec<u32>,
+}
+
+impl Said {
+    fn new(term_count: usize) -> Self {
+        Said { numbers: Numbers::default(), first: Vec::new(), last: vec![0; term_count] }
     }
+
+    /// Whether a sentence before has the same terms, however often and in whatever order.
+    fn again(&mut self, units: &Units, i: usize) -> bool {
+        let (mut sum, stamp) = (0_u64, i as u32 + 1);
+        for id in units.terms(i) {
+            if std::mem::replace(&mut self.last[*id as usize], stamp) != stamp {
+                sum = sum.wrapping_add(self.numbers.mix(u64::from(*id)));
+            }
+        }
+        if units.terms(i).is_empty() {
+            return false;
+        }
+        let first = &self.first;
+        let is = |n: usize| first.get(n).is_some_and(|j| term_set(units, *j as usize) == term_set(units, i));
+        let (_, is_new) = self.numbers.number(self.numbers.mix(sum) as u32, is);
+        if is_new {
+            self.first.push(i as u32);
+        }
+        !is_new
+    }
+}
+
+fn term_set(units: &Units, i: usize) -> Vec<TermId> {
+    let mut terms = units.terms(i).to_vec();
+    terms.sort_unstable();
+    terms.dedup();
+    terms
+}
+
+/// The `count` first of `order` by score, the best first; of equals the earlier one.
+fn best_of(mut order: Vec<usize>, scores: &[f64], count: usize) -> Vec<usize> {
+    let by_score = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
+    if order.len() > count {
+        order.select_nth_unstable_by(count, by_score);
+        order.truncate(count);
+    }
+    order.sort_unstable_by(by_score);
+    order
 }
 
 /// Per unit 1 for the best score, less for each place behind it, 0 for units that score nothing.
@@ -186,11 +234,9 @@ fn telling(
 ) -> Vec<Weighted> {
     let mut weights: Vec<(TermId, f64)> = Vec::new();
     for (unit, weight) in from {
-        let mut terms = units.terms(*unit).to_vec();
-        terms.sort_unstable();
-        terms.dedup();
-        let fit =
-            terms.into_iter().filter(|t| !asked.contains(t) && (2..=common).contains(&units.frequency(*t)));
+        let fit = term_set(units, *unit)
+            .into_iter()
+            .filter(|t| !asked.contains(t) && (2..=common).contains(&units.frequency(*t)));
         weights.extend(fit.map(|t| (t, weight * units.idf(Some(t)))));
     }
     weights.sort_by_key(|(id, _)| *id);
@@ -280,15 +326,20 @@ impl AnswerType {
 fn has_year(sentence: &str) -> bool {
     let b = sentence.as_bytes();
     let is = |i: usize| b.get(i).is_some_and(u8::is_ascii_digit);
-    (0..b.len()).any(|i| {
-        let starts = is(i) && (i == 0 || !is(i - 1));
+    let mut at = 0;
+    while let Some(n) = b[at..].iter().position(u8::is_ascii_digit) {
+        let i = at + n;
         // 476, 1998; "19th century".
-        starts && is(i + 1) && ((is(i + 2) && !is(i + 4)) || sentence.get(i + 2..i + 4) == Some("th"))
-    })
+        if is(i + 1) && ((is(i + 2) && !is(i + 4)) || sentence.get(i + 2..i + 4) == Some("th")) {
+            return true;
+        }
+        at = i + b[i..].iter().take_while(|b| b.is_ascii_digit()).count();
+    }
+    false
 }
 
 fn has_month(sentence: &str) -> bool {
-    [
+    const MONTHS: [&str; 12] = [
         "January",
         "February",
         "March",
@@ -301,42 +352,33 @@ fn has_month(sentence: &str) -> bool {
         "October",
         "November",
         "December",
-    ]
-    .iter()
-    .any(|month| sentence.contains(month))
+    ];
+    let b = sentence.as_bytes();
+    // Most bytes are no capital, so that the names are looked for at few places.
+    let mut rest = b;
+    while let Some(n) =
+        rest.iter().position(|b| matches!(b, b'A' | b'D' | b'F' | b'J' | b'M' | b'N' | b'O' | b'S'))
+    {
+        rest = &rest[n..];
+        if MONTHS.iter().any(|m| rest.starts_with(m.as_bytes())) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
 }
 
 fn has_number_word(sentence: &str) -> bool {
-    sentence.split(|c: char| !c.is_alphabetic()).any(|word| {
-        matches!(
-            word.to_lowercase().as_str(),
-            "one"
-                | "two"
-                | "three"
-                | "four"
-                | "five"
-                | "six"
-                | "seven"
-                | "eight"
-                | "nine"
-                | "ten"
-                | "eleven"
-                | "twelve"
-                | "twenty"
-                | "thirty"
-                | "forty"
-                | "fifty"
-                | "hundred"
-                | "thousand"
-                | "million"
-                | "billion"
-                | "dozen"
-                | "half"
-                | "twice"
-                | "single"
-                | "several"
-        )
-    })
+    #[rustfmt::skip]
+    const WORDS: [&str; 24] = [
+        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "twenty",
+        "thirty", "forty", "fifty", "hundred", "thousand", "million", "billion", "dozen", "half", "twice", "single",
+    ];
+    let is_number = |word: &str| {
+        (3..=8).contains(&word.len())
+            && (WORDS.iter().any(|w| word.eq_ignore_ascii_case(w)) || word.eq_ignore_ascii_case("several"))
+    };
+    sentence.split(|c: char| !c.is_alphabetic()).any(is_number)
 }
 
 /// A capital inside the sentence, not at its start.

@@ -12,14 +12,33 @@ const MIN_WORD_SHARE: f64 = 0.75;
 /// Written sentences are shorter than this on average, in bytes.
 const MAX_SENTENCE_BYTES: f64 = 600.0;
 
+/// Confidence in sentences, and in sentences in passages that a retriever has numbered.
+pub(super) const USUAL: u8 = 70;
+pub(super) const MARKED: u8 = 90;
+/// Fewer numbered passages are no retriever's.
+const MIN_MARKERS: usize = 2;
+
 /// Confidence that `text` is prose, 0 to 100.
 pub(super) fn confidence(text: &str) -> u8 {
     let mut seen = Seen::default();
-    seen.look(sample(text, 0));
-    if text.len() > 3 * SAMPLE_BYTES {
-        seen.look(sample(text, text.len() / 2));
-    }
+    samples(text).for_each(|sample| seen.look(sample));
     seen.confidence()
+}
+
+/// Whether the samples have numbered passages: if not, confidence is at most [`USUAL`].
+pub(super) fn is_marked(text: &str) -> bool {
+    let count =
+        |sample| lines::lines(sample, 0..sample.len()).filter(|l| is_marker(&sample[l.clone()])).count();
+    samples(text).map(count).sum::<usize>() >= MIN_MARKERS
+}
+
+fn is_marker(line: &str) -> bool {
+    passages::marker(line).is_some_and(|m| m.is_sure)
+}
+
+fn samples(text: &str) -> impl Iterator<Item = &str> {
+    let middle = (text.len() > 3 * SAMPLE_BYTES).then(|| sample(text, text.len() / 2));
+    std::iter::once(sample(text, 0)).chain(middle)
 }
 
 fn sample(text: &str, from: usize) -> &str {
@@ -56,25 +75,47 @@ impl Seen {
             }
             let body = line.trim();
             self.bytes += body.len();
-            self.markers += usize::from(passages::marker(line).is_some_and(|m| m.is_sure));
+            self.markers += usize::from(is_marker(line));
             if lines::is_data(line) {
                 self.data += body.len();
             }
-            for token in body.split_whitespace() {
-                let word = token.trim_matches(|c: char| !c.is_alphanumeric());
-                self.tokens += 1;
-                self.words += usize::from(
-                    !word.is_empty() && word.chars().all(|c| c.is_alphabetic() || "'’-".contains(c)),
-                );
-                let closed = token.trim_end_matches(['"', '\'', ')', '”', '’', ']', '»']);
-                self.stops +=
-                    usize::from(closed.ends_with(['.', '!', '?', '…', '।', '؟', '۔']) && closed.len() > 2);
-                if !token.is_ascii() {
-                    // Chinese and Japanese: neither blanks between words nor after stops.
-                    self.stops += token.matches(['。', '！', '？']).count();
-                    self.words += usize::from(token.contains(['。', '，', '、', '！', '？']));
+            if body.is_ascii() {
+                for token in body.as_bytes().split(|b| matches!(b, b' ' | b'\t'..=b'\r')) {
+                    if !token.is_empty() {
+                        self.ascii_token(token);
+                    }
                 }
+            } else {
+                body.split_whitespace().for_each(|token| self.token(token));
             }
+        }
+    }
+
+    fn ascii_token(&mut self, token: &[u8]) {
+        self.tokens += 1;
+        let first = token.iter().position(u8::is_ascii_alphanumeric);
+        let last = token.iter().rposition(u8::is_ascii_alphanumeric);
+        if let (Some(first), Some(last)) = (first, last) {
+            let is_word =
+                token[first..=last].iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'\'' | b'-'));
+            self.words += usize::from(is_word);
+        }
+        let closed = token.iter().rposition(|b| !matches!(b, b'"' | b'\'' | b')' | b']'));
+        let is_stop = closed.is_some_and(|last| last > 1 && matches!(token[last], b'.' | b'!' | b'?'));
+        self.stops += usize::from(is_stop);
+    }
+
+    fn token(&mut self, token: &str) {
+        let word = token.trim_matches(|c: char| !c.is_alphanumeric());
+        self.tokens += 1;
+        self.words +=
+            usize::from(!word.is_empty() && word.chars().all(|c| c.is_alphabetic() || "'’-".contains(c)));
+        let closed = token.trim_end_matches(['"', '\'', ')', '”', '’', ']', '»']);
+        self.stops += usize::from(closed.ends_with(['.', '!', '?', '…', '।', '؟', '۔']) && closed.len() > 2);
+        if !token.is_ascii() {
+            // Chinese and Japanese: neither blanks between words nor after stops.
+            self.stops += token.matches(['。', '！', '？']).count();
+            self.words += usize::from(token.contains(['。', '，', '、', '！', '？']));
         }
     }
 
@@ -88,7 +129,7 @@ impl Seen {
         if data > MAX_DATA_SHARE || words < MIN_WORD_SHARE || sentence > MAX_SENTENCE_BYTES {
             return 0;
         }
-        if self.markers >= 2 { 90 } else { 70 }
+        if self.markers >= MIN_MARKERS { MARKED } else { USUAL }
     }
 }
 

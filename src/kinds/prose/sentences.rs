@@ -14,26 +14,50 @@ const ABBREVIATIONS: &[&str] = &[
     "lt", "ltd", "m.e", "maj", "mr", "mrs", "ms", "mt", "no", "nos", "nr", "op", "p", "pop", "pp", "prof", "pt", "rep", "rev",
     "s", "sec", "sen", "sgt", "sr", "sra", "st", "str", "u.a", "usw", "v", "vgl", "vol", "vs", "z.b",
 ];
+/// No abbreviation is longer.
+const MAX_ABBREVIATION_BYTES: usize = 6;
 /// A shorter line was not broken for lack of room: the next line begins a unit of its own, in bytes.
 const MIN_WRAPPED_BYTES: usize = 45;
 
 /// No abbreviation is looked for in a longer word.
 const MAX_WORD_BYTES: usize = 48;
 
-/// The sentences of `range`, a paragraph; they cover it.
-pub(super) fn sentences(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
-    let mut out = Vec::new();
+/// Whether a byte may be, or may begin, what ends a sentence or a line. Most bytes of most texts are not.
+const fn may_end(b: u8) -> bool {
+    // Characters of three bytes hold the stops of Asian scripts and the ellipsis; Arabic ones begin with
+    // 0xd8 and 0xdb.
+    matches!(b, b'.' | b'!' | b'?' | b'\n' | 0xd8 | 0xdb | 0xe0..=0xef)
+}
+
+/// [`may_end`] of every byte.
+const MAY_END: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < table.len() {
+        table[b] = may_end(b as u8);
+        b += 1;
+    }
+    table
+};
+
+/// Calls `f` with each of the sentences of `range`, a paragraph; they cover it.
+pub(super) fn sentences(text: &str, range: Range<usize>, mut f: impl FnMut(Range<usize>)) {
+    let bytes = &text.as_bytes()[..range.end];
     let mut start = range.start;
     let mut line = range.start;
-    let body = &text[range.clone()];
-    let mut chars = body.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        let at = range.start + at;
+    let mut next = range.start;
+    // Bytes that may end something are read as characters; the others are skipped.
+    while let Some(n) = bytes[next..].iter().position(|b| MAY_END[usize::from(*b)]) {
+        let at = next + n;
+        let rest = &text[at..range.end];
+        let mut chars = rest.chars();
+        let Some(c) = chars.next() else { break };
+        next = at + c.len_utf8();
         let ends = match c {
             '。' | '！' | '？' | '｡' | '।' | '॥' | '؟' | '۔' => true,
             '.' | '!' | '?' | '…' => {
                 // "?!", "...": the last of them decides.
-                !matches!(chars.peek(), Some((_, '.' | '!' | '?' | '…'))) && ends_here(text, start, at, c)
+                !matches!(chars.next(), Some('.' | '!' | '?' | '…')) && ends_here(text, start, at, c)
             }
             '\n' => {
                 let broken = at - line < MIN_WRAPPED_BYTES || begins_unit(&text[at + 1..range.end]);
@@ -43,32 +67,28 @@ pub(super) fn sentences(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
             _ => false,
         };
         if ends {
-            let mut end = at + c.len_utf8();
             let closers = "\"'”’»)]』」）】";
             let mut blanks = c == '\n';
-            while let Some((next, c)) =
-                chars.next_if(|(_, c)| c.is_whitespace() || (!blanks && closers.contains(*c)))
-            {
+            let mut chars = text[next..range.end].chars().peekable();
+            while let Some(c) = chars.next_if(|c| c.is_whitespace() || (!blanks && closers.contains(*c))) {
                 blanks |= c.is_whitespace();
-                end = range.start + next + c.len_utf8();
+                next += c.len_utf8();
                 if c == '\n' {
-                    line = end;
+                    line = next;
                 }
             }
             // A closing quotation mark goes on in lower case: the sentence does too.
             let goes_on = matches!(c, '.' | '!' | '?' | '…')
-                && (chars.peek().is_some_and(|(_, c)| c.is_lowercase())
-                    || (!blanks && chars.peek().is_some()));
+                && chars.peek().is_some_and(|c| c.is_lowercase() || !blanks);
             if !goes_on {
-                out.push(start..end);
-                start = end;
+                f(start..next);
+                start = next;
             }
         }
     }
     if start < range.end {
-        out.push(start..range.end);
+        f(start..range.end);
     }
-    out
 }
 
 /// Whether the stop at `at` may end the sentence that began at `start`.
@@ -97,7 +117,16 @@ fn ends_here(text: &str, start: usize, at: usize, stop: char) -> bool {
     }
     // "U.S", "a.m": letters between stops.
     let dotted = word.contains('.') && word.split('.').all(|part| part.chars().count() == 1);
-    !dotted && (word.len() > 6 || ABBREVIATIONS.binary_search(&word.to_lowercase().as_str()).is_err())
+    !dotted && !is_abbreviation(word)
+}
+
+/// Whether a word, in capitals or not, is one of [`ABBREVIATIONS`], which are ASCII.
+fn is_abbreviation(word: &str) -> bool {
+    let mut lower = [0; MAX_ABBREVIATION_BYTES];
+    let Some(lower) = lower.get_mut(..word.len()) else { return false };
+    lower.copy_from_slice(word.as_bytes());
+    lower.make_ascii_lowercase();
+    ABBREVIATIONS.binary_search_by(|known| known.as_bytes().cmp(lower)).is_ok()
 }
 
 /// Whether a line begins something that no sentence runs into: a list item, a heading, a table row.
@@ -120,12 +149,15 @@ mod tests {
     use super::*;
 
     fn split(text: &str) -> Vec<&str> {
-        sentences(text, 0..text.len()).into_iter().map(|r| &text[r]).collect()
+        let mut out = Vec::new();
+        sentences(text, 0..text.len(), |r| out.push(&text[r]));
+        out
     }
 
     #[test]
-    fn abbreviations_are_sorted() {
+    fn abbreviations_are_sorted_and_short() {
         assert!(ABBREVIATIONS.windows(2).all(|w| w[0] < w[1]));
+        assert!(ABBREVIATIONS.iter().all(|a| a.is_ascii() && a.len() <= MAX_ABBREVIATION_BYTES));
     }
 
     #[test]

@@ -46,8 +46,10 @@ const MAX_TITLE_BYTES: usize = 200;
 
 /// Splits a text.
 pub fn split(text: &str) -> Document {
-    let markers =
-        lines::lines(text, 0..text.len()).filter(|l| passages::marker(&text[l.clone()]).is_some()).count();
+    let markers = lines::lines(text, 0..text.len())
+        .filter(|l| passages::marker(&text[l.clone()]).is_some())
+        .take(MIN_MARKERS)
+        .count();
     let mut builder = Builder { text, out: Document::default(), is_retrieved: markers >= MIN_MARKERS };
     builder.out.is_retrieved = builder.is_retrieved;
     builder.run();
@@ -84,8 +86,7 @@ impl Builder<'_> {
                 blank = true;
                 continue;
             }
-            let marker = passages::marker(words).filter(|_| self.is_retrieved);
-            if let Some(marker) = marker {
+            if let Some(marker) = self.is_retrieved.then(|| passages::marker(words)).flatten() {
                 self.flush(&mut paragraph);
                 self.open(true);
                 let title = title_len(&words[marker.len..]);
@@ -162,9 +163,7 @@ impl Builder<'_> {
 
     fn flush(&mut self, paragraph: &mut Option<Range<usize>>) {
         if let Some(range) = paragraph.take() {
-            for range in sentences(self.text, range) {
-                self.push(Unit { range, is_fixed: false });
-            }
+            sentences(self.text, range, |range| self.push(Unit { range, is_fixed: false }));
         }
     }
 }
@@ -198,9 +197,12 @@ fn is_head_line(body: &str) -> bool {
         "title", "url", "source", "link", "id", "score", "date", "author", "authors", "published", "filename", "file",
         "path", "page", "metadata", "section", "heading", "similarity", "relevance", "index", "type",
     ];
+    if body.len() > MAX_TITLE_BYTES {
+        return false;
+    }
     let Some((label, _)) = body.split_once(':') else { return false };
     let label = label.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    body.len() <= MAX_TITLE_BYTES && LABELS.contains(&label.as_str())
+    LABELS.contains(&label.as_str())
 }
 
 /// Markdown headings, rules and tags on lines of their own.
