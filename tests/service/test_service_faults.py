@@ -163,7 +163,7 @@ def small_disk(size_kb: int) -> Iterator[Path]:
 
 def test_the_disk_is_full(tmp_path: Path) -> None:
     """The store and the figures live on a disk that is full at once; then there is room again."""
-    with small_disk(2500) as disk:
+    with small_disk(6000) as disk:
         store = f"sqlite:///{disk / 'originals.db'}"
         with service(disk, "--store", store, "--flush-s", "0.2") as made:
             people = Crowd(made.url, "", conversations=12)
