@@ -31,7 +31,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT / "tests" / "inte
 
 import payloads  # noqa: E402
 from peers import HEADROOM_AI, OFFLINE, VERSION, use_local_vocabularies  # noqa: E402
-from processes import free_port, serve  # noqa: E402
+from processes import Server, free_port, serve  # noqa: E402
 
 SIZES = (1_000, 10_000, 100_000)
 CLIENTS = 8
@@ -39,7 +39,17 @@ ROUND_S = 4.0
 ROUNDS = 3
 OURS = "headroom serve"
 HEAD = "POST /v1/compress HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-COLUMNS = ("workers", "body", "server", "requests/s", "median ms", "p99 ms", "tokens saved", "failed")
+COLUMNS = (
+    "workers",
+    "body",
+    "server",
+    "requests/s",
+    "median ms",
+    "p99 ms",
+    "CPU ms a request",
+    "tokens saved",
+    "failed",
+)
 MIN_RATIO_AT_100_KB = 5.0
 """What is asked for, in requests a second."""
 
@@ -69,6 +79,7 @@ class Result:
     failed: int = 0
     before: int = 0
     after: int = 0
+    cpu_s: float = 0.0
 
     def figures(self) -> dict[str, float]:
         times = sorted(self.times) or [float("nan")]
@@ -78,6 +89,7 @@ class Result:
             "p99_ms": times[min(len(times) - 1, int(len(times) * 0.99))] * 1000,
             "requests": len(self.times),
             "failed": self.failed,
+            "cpu_ms": 1000 * self.cpu_s / max(1, len(self.times) + self.failed),
             "tokens_saved_share": 1 - self.after / self.before if self.before else 0.0,
         }
 
@@ -112,6 +124,17 @@ async def one_client(port: int, size: int, salts: Iterator[int], end: float, res
     writer.close()
 
 
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process and its children so far: unlike times, nearly the same however busy the machine is."""
+    total = 0.0
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for one in (pid, *map(int, children)):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
 async def load(port: int, size: int, salts: Iterator[int], seconds: float, result: Result) -> None:
     start = time.perf_counter()
     await asyncio.gather(*(one_client(port, size, salts, start + seconds, result) for _ in range(CLIENTS)))
@@ -119,39 +142,42 @@ async def load(port: int, size: int, salts: Iterator[int], seconds: float, resul
 
 
 @contextlib.contextmanager
-def servers(workers: int, peer: Path | None) -> Iterator[dict[str, int]]:
-    """Ports of both, by name."""
+def servers(workers: int, peer: Path | None) -> Iterator[dict[str, Server]]:
+    """Both, by name."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ports = {OURS: free_port(), HEADROOM_AI: free_port()}
+        found: dict[str, Server] = {}
         line = [sys.executable, "-m", "headroom.cli", "serve", "--port", str(ports[OURS]), "--workers", str(workers)]
         # Workers share no memory; nothing is kept in this run, but two of them ask for a store that they share.
         line += ["--data-dir", str(folder), "--store", f"sqlite:///{folder}/originals.db"]
-        stack.enter_context(serve(line, ports[OURS], folder / "ours.log", "/readyz"))
-        if peer is None:
-            del ports[HEADROOM_AI]
-        else:
+        found[OURS] = stack.enter_context(serve(line, ports[OURS], folder / "ours.log", "/readyz"))
+        if peer is not None:
             line = [str(peer.with_name("headroom")), "proxy", "--port", str(ports[HEADROOM_AI]), "--no-rate-limit"]
             line += ["--workers", str(workers)]
             use_local_vocabularies()
             env = {**OFFLINE, "HOME": str(folder), "PYTHONPATH": "", "HEADROOM_TELEMETRY": "off"}
             env["TIKTOKEN_CACHE_DIR"] = os.environ.get("TIKTOKEN_CACHE_DIR", "")
-            stack.enter_context(serve(line, ports[HEADROOM_AI], folder / "peer.log", "/health", env))
-        yield ports
+            found[HEADROOM_AI] = stack.enter_context(
+                serve(line, ports[HEADROOM_AI], folder / "peer.log", "/health", env)
+            )
+        yield found
 
 
 def measure(workers: int, peer: Path | None, round_s: float, rounds: int) -> dict[int, dict[str, dict[str, float]]]:
     """Figures by size and server."""
     salts = iter(range(workers * 10_000_000, 1 << 40))
     out: dict[int, dict[str, dict[str, float]]] = {}
-    with servers(workers, peer) as ports:
+    with servers(workers, peer) as running:
         for size in SIZES:
-            results = {name: Result() for name in ports}
-            for port in ports.values():
-                asyncio.run(load(port, size, salts, 1.0, Result()))
+            results = {name: Result() for name in running}
+            for server in running.values():
+                asyncio.run(load(server.port, size, salts, 1.0, Result()))
             for _ in range(rounds):
-                for name, port in ports.items():
-                    asyncio.run(load(port, size, salts, round_s, results[name]))
+                for name, server in running.items():
+                    began = cpu_s(server.process.pid)
+                    asyncio.run(load(server.port, size, salts, round_s, results[name]))
+                    results[name].cpu_s += cpu_s(server.process.pid) - began
             out[size] = {name: result.figures() for name, result in results.items()}
             show(workers, size, out[size])
     return out
@@ -160,11 +186,11 @@ def measure(workers: int, peer: Path | None, round_s: float, rounds: int) -> dic
 def show(workers: int, size: int, found: dict[str, dict[str, float]]) -> None:
     for name, f in found.items():
         saved, failed = f"{100 * f['tokens_saved_share']:.0f} %", f"{f['failed']:.0f}"
-        times = f"{f['requests_per_s']:.0f} | {f['p50_ms']:.1f} | {f['p99_ms']:.1f}"
+        times = f"{f['requests_per_s']:.0f} | {f['p50_ms']:.1f} | {f['p99_ms']:.1f} | {f['cpu_ms']:.2f}"
         print(f"| {workers} | {size // 1000} KB | {name} | {times} | {saved} | {failed} |", flush=True)
     if HEADROOM_AI in found and found[HEADROOM_AI]["requests_per_s"]:
         ratio = found[OURS]["requests_per_s"] / found[HEADROOM_AI]["requests_per_s"]
-        print(f"| {workers} | {size // 1000} KB | *ratio* | {ratio:.1f} | | | | |", flush=True)
+        print(f"| {workers} | {size // 1000} KB | *ratio* | {ratio:.1f} | | | | | |", flush=True)
 
 
 def main() -> None:

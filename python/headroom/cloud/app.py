@@ -50,8 +50,10 @@ def make_app(settings: ServiceSettings) -> Edge:
     routes = [Route(path, bind(endpoint), methods=[method]) for method, path, endpoint in ROUTES]
     router = Router(routes, redirect_slashes=False, lifespan=lifespan)
 
+    guarded = settings.loopback and not settings.allow_no_keys
+
     def loopback_only() -> bool:
-        return settings.loopback and not settings.allow_no_keys and service.auth.open
+        return guarded and service.auth.open
 
     return Edge(router, loopback_only, settings.access_log)
 

@@ -76,6 +76,7 @@ class Auth:
         self._database = database
         self._cache: OrderedDict[str, _Cached] = OrderedDict()
         self._local: Identity | None = None
+        self._may_be_open = settings.loopback or settings.allow_no_keys
         self._keys_exist: bool | None = None
         self._lookups = 0
         self._failing = False
@@ -95,12 +96,11 @@ class Auth:
     @property
     def open(self) -> bool:
         """True if requests need no key."""
-        settings = self._settings
-        if settings.auth == "none":
-            return settings.loopback or settings.allow_no_keys
-        if settings.auth == "keys" or self._keys_exist is None or self._keys_exist:
+        if self._settings.auth == "none":
+            return self._may_be_open
+        if self._settings.auth == "keys" or self._keys_exist is None or self._keys_exist:
             return False
-        return settings.loopback or settings.allow_no_keys
+        return self._may_be_open
 
     async def identify(self, request: Request, permission: str) -> Identity:
         """Who asks.

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
 
+from headroom.cloud.deadline import Deadline
 from headroom.cloud.errors import ServiceError, busy
 
 
@@ -35,40 +36,29 @@ class Bodies:
         held = 0
         chunks: list[bytes] = []
         try:
-            deadline = asyncio.get_running_loop().time() + self._timeout_s
-            stream = request.stream().__aiter__()
-            while True:
-                left = deadline - asyncio.get_running_loop().time()
-                try:
-                    chunk = await _next(stream, left)
-                except StopAsyncIteration:
-                    break
-                held += len(chunk)
-                self.inflight_bytes += len(chunk)
-                if held > limit:
-                    raise too_large(None, limit)
-                if self.inflight_bytes > self._max_inflight:
-                    raise busy("memory", 2.0)
-                chunks.append(chunk)
-            yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        except asyncio.TimeoutError:
-            raise ServiceError(
-                408,
-                "body_timeout",
-                "The body did not arrive in time.",
-                allowed=f"{self._timeout_s:g} s",
-                close=True,
-            ) from None
-        except ClientDisconnect:
-            raise ServiceError(400, "disconnected", "The client went away before its body was complete.") from None
+            try:
+                async with Deadline(self._timeout_s):
+                    async for chunk in request.stream():
+                        held += len(chunk)
+                        self.inflight_bytes += len(chunk)
+                        if held > limit:
+                            raise too_large(None, limit)
+                        if self.inflight_bytes > self._max_inflight:
+                            raise busy("memory", 2.0)
+                        chunks.append(chunk)
+            except asyncio.TimeoutError:
+                raise ServiceError(
+                    408,
+                    "body_timeout",
+                    "The body did not arrive in time.",
+                    allowed=f"{self._timeout_s:g} s",
+                    close=True,
+                ) from None
+            except ClientDisconnect:
+                raise ServiceError(400, "disconnected", "The client went away before its body was complete.") from None
+            yield b"".join(chunks)
         finally:
             self.inflight_bytes -= held
-
-
-async def _next(stream: AsyncIterator[bytes], timeout_s: float) -> bytes:
-    """The next piece. Pieces that are there already cost no timer."""
-    step = stream.__anext__()
-    return await asyncio.wait_for(step, max(0.001, timeout_s))
 
 
 def too_large(given: int | None, limit: int) -> ServiceError:

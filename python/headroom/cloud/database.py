@@ -94,7 +94,9 @@ def make_engine(url: str) -> Engine:
     @sa.event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _: Any) -> None:
         # WAL: readers never wait. NORMAL: a crash of the machine may cost the last second, never the file.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        # The log is emptied early and kept small: on a disk that is nearly full it must not take the rest.
+        pragmas = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+        for pragma in (*pragmas, "wal_autocheckpoint=200", "journal_size_limit=1000000"):
             connection.execute(f"PRAGMA {pragma}")
         # The driver would begin a transaction late, as a reader, and then fail to become a writer.
         connection.isolation_level = None

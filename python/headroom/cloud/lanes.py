@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from headroom.cloud.deadline import Deadline
 from headroom.cloud.errors import ServiceError, busy
 
 T = TypeVar("T")
@@ -56,9 +57,10 @@ class Lane:
             self._done(None)
             raise
         future.add_done_callback(self._done)
-        wrapped = asyncio.wrap_future(future)
         try:
-            return await asyncio.wait_for(wrapped, timeout_s)
+            async with Deadline(timeout_s):
+                # Cancelled with the block, which takes the work out of the queue.
+                return await asyncio.wrap_future(future)
         except asyncio.TimeoutError:
             raise ServiceError(
                 503,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 
 from headroom.cloud import logs, metrics
 from headroom.cloud.auth import Identity
@@ -19,6 +20,8 @@ from headroom.stores import Store, open_store
 
 HASH = re.compile(r"[0-9a-f]{12,24}")
 MAX_QUERY_CHARS = 10_000
+LOG_EVERY_S = 10.0
+"""A store that fails is said so often, not with every request."""
 
 
 def store_url(settings: ServiceSettings) -> str:
@@ -33,7 +36,7 @@ class Originals:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._store: Store = open_store(store_url(settings), ttl_s=settings.original_ttl_s)
-        self._failing = False
+        self._quiet_until = 0.0
 
     async def keep(self, who: Identity, originals: dict[str, str]) -> bool:
         """True once all of them are kept."""
@@ -41,11 +44,11 @@ class Originals:
             await self._store.aput(who.organisation_id, originals)
         except StoreError as error:
             metrics.originals_failed.inc(len(originals))
-            if not self._failing:
+            now = time.monotonic()
+            if now >= self._quiet_until:
+                self._quiet_until = now + LOG_EVERY_S
                 logs.event("originals not kept", logging.WARNING, **logs.places(error))
-            self._failing = True
             return False
-        self._failing = False
         metrics.originals_stored.inc(len(originals))
         return True
 

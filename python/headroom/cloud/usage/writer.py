@@ -25,7 +25,7 @@ from headroom.cloud.usage.event import Event
 from headroom.cloud.usage.spool import PATTERN, ROTATE_BYTES, Spool
 
 ORPHANS_EVERY_S = 15.0
-MAX_WAIT_S = 30.0
+MAX_WAIT_S = 10.0
 """Between tries while the database is away."""
 CLOSE_TIMEOUT_S = 10.0
 
