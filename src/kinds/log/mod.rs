@@ -127,4 +127,6 @@ fn write_selected(
 }
 
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod tests;
