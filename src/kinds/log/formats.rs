@@ -100,7 +100,7 @@ fn dotnet_test() {
         "TaxTests.cs:line 31",
         "Passed:   150",
     ];
-    check("log", &text, &needed, 20);
+    check("log", &text, &needed, 25);
 }
 
 #[test]
