@@ -134,4 +134,6 @@ fn write_selected(
 }
 
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod tests;
