@@ -34,6 +34,8 @@ impl From<Error> for PyErr {
 #[derive(Default)]
 struct Reader {
     strings: Vec<PyBackedStr>,
+    /// The same strings as Python's.
+    objects: Vec<Py<PyString>>,
 }
 
 impl Reader {
@@ -85,6 +87,7 @@ impl Reader {
     fn string(&mut self, s: &Bound<'_, PyString>) -> Option<u32> {
         let text = PyBackedStr::try_from(s.clone()).ok()?;
         self.strings.push(text);
+        self.objects.push(s.clone().unbind());
         u32::try_from(self.strings.len() - 1).ok()
     }
 }
@@ -139,13 +142,13 @@ fn compress_messages<'py>(
             Err(_) => return Err(Error::NotMessages { given: type_name(messages) }.into()),
         },
     };
-    let strings = reader.strings;
+    let Reader { strings, objects } = reader;
     let (outcome, request) = py.detach(|| {
         let request = Request { messages: values, strings: strings.iter().map(|s| &**s).collect() };
         (compress_request(&request, &model, &options), request)
     });
     let outcome = outcome?;
-    export(py, &outcome, &request, tokenizer(&model))
+    export(py, &outcome, &request, &objects, tokenizer(&model))
 }
 
 fn retrieval_mode(on: bool, key: Option<Vec<u8>>) -> Retrieval {
@@ -171,6 +174,7 @@ fn export<'py>(
     py: Python<'py>,
     outcome: &Outcome,
     request: &Request<'_>,
+    objects: &[Py<PyString>],
     tokenizer: (&'static str, bool),
 ) -> PyResult<Bound<'py, PyTuple>> {
     let edits = PyList::empty(py);
@@ -188,9 +192,17 @@ fn export<'py>(
         decisions.append((d.message, d.action, &d.reason, done, d.tokens_before, d.tokens_after, blocks))?;
     }
     let omitted = PyList::empty(py);
+    // What was left out is told by its place in its string: copies of it could be larger than all the rest.
+    let (mut id, mut at, mut chars) = (None, 0, 0);
     for o in &outcome.omitted {
-        let text = &request.str(o.id)[o.omission.range.clone()];
-        omitted.append((o.message, o.omission.unit.name(), o.omission.first, o.omission.count, text))?;
+        let (text, range) = (request.str(o.id), &o.omission.range);
+        if id != Some(o.id) || range.start < at {
+            (id, at, chars) = (Some(o.id), 0, 0);
+        }
+        chars += text[at..range.start].chars().count();
+        at = range.start;
+        let part = (objects.get(o.id as usize), chars, chars + text[range.clone()].chars().count());
+        omitted.append((o.message, o.omission.unit.name(), o.omission.first, o.omission.count, part))?;
     }
     (
         edits,

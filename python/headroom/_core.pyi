@@ -43,7 +43,7 @@ def compress_messages(
             list[tuple[tuple[str | int, ...], tuple[int, int], str, str, int, int]],
         ]
     ],
-    list[tuple[int, str, int, int, str]],
+    list[tuple[int, str, int, int, tuple[str, int, int]]],
     int,
     int,
     int,

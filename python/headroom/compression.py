@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from headroom import _core
 
@@ -105,6 +105,28 @@ class Omitted:
     first: int
     count: int
     text: str
+
+    @classmethod
+    def _cut(cls, message: int, unit: str, first: int, count: int, part: tuple[str, int, int]) -> Omitted:
+        """The same with its text still in the message, cut out whenever it is asked for.
+
+        Copies of all that was left out could take several times the memory of the message.
+        """
+        made = cls.__new__(cls)
+        vars(made).update(message=message, unit=unit, first=first, count=count, _part=part)
+        return made
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> str:
+            # Asked only for what is not there: `text` of those made by `_cut`.
+            if name == "text" and "_part" in vars(self):
+                source, start, end = vars(self)["_part"]
+                return source[start:end]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Omitted, (self.message, self.unit, self.first, self.count, self.text)
 
 
 @dataclass(frozen=True)
@@ -229,7 +251,7 @@ def compress(
         tokens_after=after,
         transforms_applied=list(dict.fromkeys(t for d in made for t in d.transforms)),
         decisions=made,
-        omitted=[Omitted(*o) for o in omitted],
+        omitted=[Omitted._cut(*o) for o in omitted],
         over_limit=over_limit,
         rewrites=rewrites,
         tokenizer=tokenizer,

@@ -53,7 +53,8 @@ impl Kind for Prose {
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
-        if !cx.may_omit() {
+        // Units count bytes in 32 bits.
+        if !cx.may_omit() || u32::try_from(text.len()).is_err() {
             return None;
         }
         let asked = question::question(&cx.query.question);
@@ -115,8 +116,6 @@ fn must_keep(text: &str, document: &split::Document, source: Source) -> Vec<bool
     let n = document.units.len();
     let is_edge = |i: usize| i < EDGE || i + EDGE >= n;
     (0..n)
-        .map(|i| {
-            source == Source::User && is_edge(i) && lines::is_remark(&text[document.units[i].range.clone()])
-        })
+        .map(|i| source == Source::User && is_edge(i) && lines::is_remark(&text[document.units[i].range()]))
         .collect()
 }
