@@ -57,13 +57,13 @@ fn segment(text: &str, range: Range<usize>) -> Split {
         if document.passages.len() >= MIN_PASSAGES {
             let units = document.passages.iter().filter_map(|p| {
                 let units = document.units.get(p.units.clone())?;
-                Some(at(&(units.first()?.range.start..units.last()?.range.end)))
+                Some(at(&(units.first()?.range().start..units.last()?.range().end)))
             });
             let (units, shape) = (units.collect(), Shape::Passages(usize::from(!preamble)));
             return Split { kind, units, context: 0, segment: range, shape };
         }
         let free: Vec<usize> = (0..document.units.len()).filter(|i| !document.units[*i].is_fixed).collect();
-        let units = free.iter().map(|i| at(&document.units[*i].range)).collect();
+        let units = free.iter().map(|i| at(&document.units[*i].range())).collect();
         return Split { kind, units, context: 0, segment: range, shape: Shape::Prose(document, free) };
     }
     let context = match kind {

@@ -134,3 +134,35 @@ pub fn expand(text: &str) -> String {
     out.push_str(&text[done..]);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts of several kinds, and the same behind numbered passages.
+    fn texts() -> Vec<String> {
+        let code =
+            "import os\n\ndef f(x):\n    if x:\n        return os.path.join(x, 'a')\n    return None\n\n";
+        let words =
+            "The river rises in the hills of the north. Its water is cold in spring and brown later. ";
+        let log = "2024-01-01 10:00:00 INFO started worker 7\n2024-01-01 10:00:01 ERROR worker 7 failed\n";
+        let csv = "id,name,price\n1,apple,3\n2,pear,4\n3,plum,5\n";
+        let mut out: Vec<String> =
+            [code, words, log, csv, "<p>a</p>\n", "{\"a\": 1}\n"].iter().map(|t| t.repeat(20)).collect();
+        out.push((1..20).map(|i| format!("Document [{i}](Title: River {i}) {words}\n\n")).collect());
+        out.push((1..20).map(|i| format!("Document [{i}]\n{code}{words}\n")).collect());
+        out
+    }
+
+    #[test]
+    fn kinds_reach_what_they_say() {
+        for text in texts() {
+            for kind in ALL {
+                let confidence = kind.recognise(&text);
+                for least in 0..=confidence {
+                    assert!(kind.may_reach(&text, least), "{}: {confidence}, {least}\n{text}", kind.name());
+                }
+            }
+        }
+    }
+}

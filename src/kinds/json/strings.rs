@@ -113,13 +113,14 @@ impl Passages {
             let start = whole.len();
             self.titles(tape, *record, id, &mut whole);
             if whole.len() > start {
-                document.units.push(prose::split::Unit { range: start..whole.len(), is_fixed: true });
+                document.units.push(prose::split::Unit::new(start..whole.len(), true));
             }
             let (data_at, unit) = (whole.len(), document.units.len());
             if let Some(data) = (id != NONE).then(|| text::decode(tape.inner(id))).flatten() {
                 whole.push_str(&data);
                 document.units.extend(prose::split::split(&data).units.into_iter().map(|u| {
-                    prose::split::Unit { range: u.range.start + data_at..u.range.end + data_at, ..u }
+                    let range = u.range();
+                    prose::split::Unit::new(range.start + data_at..range.end + data_at, u.is_fixed)
                 }));
             }
             places.push((data_at, unit..document.units.len()));
@@ -146,7 +147,7 @@ impl Passages {
             // Runs of sentences that go: in bytes of the data, with their number and the first's.
             let mut runs: Vec<(Range<usize>, usize, usize)> = Vec::new();
             for unit in units {
-                let range = &document.units[unit].range;
+                let range = document.units[unit].range();
                 let range = range.start - data_at..range.end - data_at;
                 let count = usize::from(!document.units[unit].is_fixed);
                 if !keep[unit] {

@@ -51,7 +51,8 @@ impl Kind for Prose {
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
-        if !may_select(cx) {
+        // Units count bytes in 32 bits.
+        if !may_select(cx) || u32::try_from(text.len()).is_err() {
             return None;
         }
         let document = split::split(text);
@@ -128,8 +129,6 @@ fn must_keep(text: &str, document: &split::Document, source: Source) -> Vec<bool
     let n = document.units.len();
     let is_edge = |i: usize| i < EDGE || i + EDGE >= n;
     (0..n)
-        .map(|i| {
-            source == Source::User && is_edge(i) && lines::is_remark(&text[document.units[i].range.clone()])
-        })
+        .map(|i| source == Source::User && is_edge(i) && lines::is_remark(&text[document.units[i].range()]))
         .collect()
 }
