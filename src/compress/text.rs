@@ -214,7 +214,7 @@ impl Job<'_> {
         }
         let call = self.call.map(|c| format!("{} {}\n{}", c.name, c.arguments, c.beside)).unwrap_or_default();
         let query = Query::new(self.question, &call);
-        let mut new = String::with_capacity(self.text.len() / 2);
+        let mut new = String::new();
         let mut omissions = Vec::new();
         for segment in segments {
             let part = &self.text[segment.range.clone()];
@@ -223,7 +223,11 @@ impl Job<'_> {
                 if segment.is_payload { self.block(part, &query, &mut block) } else { Err("instruction") };
             match compressed {
                 Ok(rendered) => {
-                    new.push_str(&rendered.text);
+                    if new.is_empty() {
+                        new = rendered.text;
+                    } else {
+                        new.push_str(&rendered.text);
+                    }
                     omissions.extend(rendered.omissions.into_iter().map(|o| shift(o, segment.range.start)));
                     done.transforms.extend(rendered.transforms);
                     done.saved += block.tokens_before - block.tokens_after;
@@ -269,10 +273,9 @@ impl Job<'_> {
         // instructions around it read the same when the message is seen again.
         let words = rendered.header.take().or_else(|| (self.source == Source::User).then(String::new));
         if let Some(words) = words {
-            let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
-            mark::write_header(&mut headed, block.kind, &rendered.text, &words);
-            headed.push_str(&rendered.text);
-            rendered.text = headed;
+            let mut header = String::with_capacity(words.len() + 40);
+            mark::write_header(&mut header, block.kind, &rendered.text, &words);
+            rendered.text.insert_str(0, &header);
         }
         // Most texts are one block, and what a text counts is known.
         let is_whole = part.len() == self.text.len();
