@@ -145,7 +145,7 @@ fn compress_messages<'py>(
         (compress_request(&request, &model, &options), request)
     });
     drop(request);
-    export(py, &outcome?, &strings, tokenizer(&model))
+    export(py, outcome?, &strings, tokenizer(&model))
 }
 
 fn retrieval_mode(on: bool, key: Option<Vec<u8>>) -> Retrieval {
@@ -170,13 +170,14 @@ fn tokenizer(model: &str) -> (&'static str, bool) {
 
 fn export<'py>(
     py: Python<'py>,
-    outcome: &Outcome,
+    mut outcome: Outcome,
     strings: &[PyBackedStr],
     tokenizer: (&'static str, bool),
 ) -> PyResult<Bound<'py, PyTuple>> {
     let edits = PyList::empty(py);
-    for edit in &outcome.edits {
-        edits.append((edit.message, path(py, &edit.path)?, &edit.text))?;
+    // Each text is dropped as soon as Python has it.
+    for edit in std::mem::take(&mut outcome.edits) {
+        edits.append((edit.message, path(py, &edit.path)?, edit.text))?;
     }
     let decisions = PyList::empty(py);
     for d in &outcome.decisions {
@@ -191,13 +192,13 @@ fn export<'py>(
     (
         edits,
         decisions,
-        omitted(py, outcome, strings)?,
+        omitted(py, &outcome, strings)?,
         outcome.tokens_before,
         outcome.tokens_after,
         outcome.over_limit,
         outcome.rewrites,
         tokenizer,
-        originals(py, outcome)?,
+        originals(py, &outcome)?,
     )
         .into_pyobject(py)
 }

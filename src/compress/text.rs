@@ -279,10 +279,9 @@ impl Job<'_> {
         // instructions around it read the same when the message is seen again.
         let words = rendered.header.take().or_else(|| (self.source == Source::User).then(String::new));
         if let Some(words) = words {
-            let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
-            mark::write_header(&mut headed, block.kind, &rendered.text, &words);
-            headed.push_str(&rendered.text);
-            rendered.text = headed;
+            let mut header = String::with_capacity(words.len() + 40);
+            mark::write_header(&mut header, block.kind, &rendered.text, &words);
+            rendered.text.insert_str(0, &header);
         }
         // Most texts are one block, and what a text counts is known.
         let is_whole = part.len() == self.text.len();

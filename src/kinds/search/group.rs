@@ -86,7 +86,7 @@ fn encode_by_file(
     let has_names = names.choose();
     let form = Form { style: parsed.style, has_context: parsed.has_context, has_names };
     let mut omissions = Vec::new();
-    let mut writer = Writer { parsed, form, names, out: String::new(), raw: None };
+    let mut writer = Writer { parsed, form, names, out: String::with_capacity(MIN_DECODED_BYTES), raw: None };
     items(parsed, keep, &is_named, |item| {
         if let Item::Mark { lines, .. } = &item {
             let (range, first, count) = (parsed.range(lines.clone()), lines.start + 1, lines.len());
