@@ -42,8 +42,11 @@ fn is_commit(line: &str) -> bool {
 /// `ii  name  version …` (dpkg), `name/stable,now 1.2 amd64 [installed]` (apt).
 fn is_package(line: &str) -> bool {
     let b = line.as_bytes();
-    let is_dpkg =
-        b.len() > 4 && b[..2].iter().all(u8::is_ascii_alphabetic) && b[2..4] == *b"  " && b[4] != b' ';
+    let is_dpkg = b.len() > 4
+        && b"uihrp".contains(&b[0])
+        && b[1].is_ascii_alphabetic()
+        && b[2..4] == *b"  "
+        && b[4] != b' ';
     let first = line.split(' ').next().unwrap_or("");
     is_dpkg
         || (first.contains('/')
@@ -86,7 +89,12 @@ fn is_delimited(lines: &[&str]) -> bool {
 
 /// What somebody said: `[2026-03-01 10:00] Ana Berg: We should …`.
 fn said(line: &str) -> Option<&str> {
-    let rest = line[timestamp::split(line)..].trim_start_matches([' ', ']', '-', ',']);
+    let stamp = match (timestamp::split(line), line.find(']')) {
+        // A time without seconds.
+        (0, Some(close)) if line.starts_with('[') => close,
+        (stamp, _) => stamp,
+    };
+    let rest = line[stamp..].trim_start_matches([' ', ']', '-', ',']);
     let (name, words) = rest.split_once(": ")?;
     let is_name = name.len() <= MAX_NAME_BYTES
         && name.starts_with(char::is_uppercase)
