@@ -47,12 +47,8 @@ fn is_package(line: &str) -> bool {
         && b[1].is_ascii_alphabetic()
         && b[2..4] == *b"  "
         && b[4] != b' ';
-    let first = line.split(' ').next().unwrap_or("");
-    is_dpkg
-        || (first.contains('/')
-            && !first.starts_with('/')
-            && line.trim_end().ends_with(']')
-            && line.contains(" ["))
+    let is_apt = line.contains(" [installed") || line.contains(" [upgradable");
+    is_dpkg || is_apt
 }
 
 /// A time, a size and a name: `aws s3 ls`.
@@ -89,10 +85,10 @@ fn is_delimited(lines: &[&str]) -> bool {
 
 /// What somebody said: `[2026-03-01 10:00] Ana Berg: We should …`.
 fn said(line: &str) -> Option<&str> {
-    let stamp = match (timestamp::split(line), line.find(']')) {
-        // A time without seconds.
-        (0, Some(close)) if line.starts_with('[') => close,
-        (stamp, _) => stamp,
+    let stamp = match line.find(']').filter(|close| line.starts_with('[') && *close <= MAX_NAME_BYTES) {
+        // A time in brackets, with seconds or without.
+        Some(close) => close,
+        None => timestamp::split(line),
     };
     let rest = line[stamp..].trim_start_matches([' ', ']', '-', ',']);
     let (name, words) = rest.split_once(": ")?;
