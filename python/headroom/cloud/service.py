@@ -38,7 +38,13 @@ class Service:
         redis = settings.redis.get_secret_value() if settings.redis else None
         self.limiter = Limiter(redis, settings.workers)
         self.originals = Originals(settings)
-        self.usage = Usage(self.database, settings.data_dir / "spool", settings.max_spool_bytes, settings.flush_s)
+        self.usage = Usage(
+            self.database,
+            settings.data_dir / "spool",
+            settings.max_spool_bytes,
+            settings.flush_s,
+            single_events=settings.keep_events_days > 0,
+        )
         self.ready = False
 
     @contextlib.asynccontextmanager
