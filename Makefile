@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml pyproject.toml $(wildcard build.rs)
 
-.PHONY: audit bench-service test-faults help demo test test-rust test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality examples build wheel clean
+.PHONY: audit bench-service test-faults help demo test test-rust test-oracle test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality examples build wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -20,10 +20,13 @@ help: ## this list
 demo: build ## compress four real inputs and show what came out
 	@$(BIN)/python examples/demo.py
 
-test: lint test-rust test-python ## all linters and all tests
+test: lint test-rust test-oracle test-python ## all linters and all tests
 
 test-rust: ## tests of the core (needs no Python)
 	cargo test --quiet
+
+test-oracle: ## the outline scanner of source code against tree-sitter, on real files
+	cargo test --quiet --manifest-path tests/code_oracle/Cargo.toml
 
 test-python: build servers ## tests of the package, against the built wheel
 	$(BIN)/python -m pytest

@@ -1,9 +1,11 @@
 """Peak memory of one `compress()` in a process of its own.
 
-    python memory_worker.py FILE KIND MAX_THREADS
+    python memory_worker.py FILE REQUESTS MAX_THREADS
 
-Prints bytes: resident with the library loaded and used once, peak while the text in FILE is read and
-compressed, and the size of the text. Linux only (reads /proc/self/status).
+REQUESTS is a JSON file: lists of messages that load what is loaded on first use, the last of them the one
+that the text in FILE is put into. Prints bytes: resident with the library loaded and used, peak while the
+text is read and compressed, the size of the text and of the Python string that holds it (a string with
+one emoji in it takes four bytes for every character). Linux only (reads /proc/self/status).
 """
 
 from __future__ import annotations
@@ -24,24 +26,23 @@ def status(field: str) -> int:
 
 
 def main() -> None:
-    sys.path.insert(0, str(Path(__file__).parent))
-    import inputs
-
-    path, kind, threads = sys.argv[1:]
-    # Vocabularies and the tables of every kind are in memory once each kind has been met.
-    for met in inputs.KINDS:
-        headroom.compress(inputs.messages(met, inputs.text(met, 10 * inputs.KB)))
-    ask = kind if kind in inputs.ASKS else "log"
+    path, requests, threads = sys.argv[1:]
+    # Nothing else may be loaded or made here: memory that was free already would not count as used.
+    messages = []
+    for messages in json.loads(Path(requests).read_text("utf-8")):
+        headroom.compress(messages)
     loaded = status("VmRSS")
     body = Path(path).read_text("utf-8")
     with_text = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from what is resident
-    result = headroom.compress(inputs.messages(ask, body), model_limit=10**9, max_threads=int(threads))
+    messages[-1]["content"] = body
+    result = headroom.compress(messages, model_limit=10**9, max_threads=int(threads))
     out = {
         "loaded": loaded,
         "with_text": with_text,
         "peak": status("VmHWM"),
         "input": len(body.encode()),
+        "string": sys.getsizeof(body),
         "saved": result.compression_ratio,
     }
     print(json.dumps(out))

@@ -205,6 +205,7 @@ def _growth(rows: list[dict[str, Any]], memory: dict[str, dict[str, Any]]) -> st
                 *(_ms(row["times"][size]["cpu_ms"]) for size in sizes),
                 f"{row['slope_per_doubling']:.2f}",
                 f"{peak['peak_over_input']:.1f}x" if peak else "",
+                f"{peak['string_over_input']:.1f}x" if peak and "string_over_input" in peak else "",
                 row["reason"],
             )
         )
@@ -213,11 +214,13 @@ def _growth(rows: list[dict[str, Any]], memory: dict[str, dict[str, Any]]) -> st
         *(f"{_size(int(size))}, ms" for size in sizes),
         "per doubling",
         "peak memory at 20 MB",
+        "of it the text",
         "outcome",
     )
     return (
         "## Growth and memory\n\nOne thread, cold. Memory is above the loaded library "
-        "and includes the input itself.\n\n" + table(heads, out)
+        "and includes the input itself, as Python holds it: with one emoji in it, a string takes four bytes "
+        "for every character, and one for each of its UTF-8.\n\n" + table(heads, out)
     )
 
 

@@ -219,10 +219,18 @@ def memory(size: int, threads: int = 0) -> list[dict[str, Any]]:
     out = []
     for name in (*inputs.KINDS, *hostile.HOSTILE):
         body = inputs.text(name, size) if name in inputs.ASKS else hostile.HOSTILE[name](size)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as file:
+        # Vocabularies and the tables of every kind are in memory once each kind has been met.
+        ask = name if name in inputs.ASKS else "log"
+        met = [inputs.messages(kind, inputs.text(kind, 10 * inputs.KB)) for kind in (*inputs.KINDS, ask)]
+        with (
+            tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as file,
+            tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".json") as requests,
+        ):
             file.write(body)
             file.flush()
-            ran = [sys.executable, str(worker), file.name, name, str(threads)]
+            json.dump(met, requests)
+            requests.flush()
+            ran = [sys.executable, str(worker), file.name, requests.name, str(threads)]
             done = subprocess.run(ran, capture_output=True, text=True, check=True)
         seen = json.loads(done.stdout)
         above = seen["peak"] - seen["loaded"]
@@ -233,6 +241,7 @@ def memory(size: int, threads: int = 0) -> list[dict[str, Any]]:
                 "bytes": seen["input"],
                 "peak_over_input": round(above / seen["input"], 2),
                 "ours_over_input": round(beyond / seen["input"], 2),
+                "string_over_input": round(seen["string"] / seen["input"], 2),
                 "peak_mb": round(above / inputs.MB, 1),
             }
         )

@@ -144,8 +144,8 @@ fn compress_messages<'py>(
         let request = Request { messages: values, strings: strings.iter().map(|s| &**s).collect() };
         (compress_request(&request, &model, &options), request)
     });
-    let outcome = outcome?;
-    export(py, &outcome, &request, tokenizer(&model))
+    drop(request);
+    export(py, outcome?, &strings, tokenizer(&model))
 }
 
 fn retrieval_mode(on: bool, key: Option<Vec<u8>>) -> Retrieval {
@@ -170,13 +170,14 @@ fn tokenizer(model: &str) -> (&'static str, bool) {
 
 fn export<'py>(
     py: Python<'py>,
-    outcome: &Outcome,
-    request: &Request<'_>,
+    mut outcome: Outcome,
+    strings: &[PyBackedStr],
     tokenizer: (&'static str, bool),
 ) -> PyResult<Bound<'py, PyTuple>> {
     let edits = PyList::empty(py);
-    for edit in &outcome.edits {
-        edits.append((edit.message, path(py, &edit.path)?, &edit.text))?;
+    // Each text is dropped as soon as Python has it.
+    for edit in std::mem::take(&mut outcome.edits) {
+        edits.append((edit.message, path(py, &edit.path)?, edit.text))?;
     }
     let decisions = PyList::empty(py);
     for d in &outcome.decisions {
@@ -188,23 +189,51 @@ fn export<'py>(
         let done = &d.transforms;
         decisions.append((d.message, d.action, &d.reason, done, d.tokens_before, d.tokens_after, blocks))?;
     }
-    let omitted = PyList::empty(py);
-    for o in &outcome.omitted {
-        let text = &request.str(o.id)[o.omission.range.clone()];
-        omitted.append((o.message, o.omission.unit.name(), o.omission.first, o.omission.count, text))?;
-    }
     (
         edits,
         decisions,
-        omitted,
+        omitted(py, &outcome, strings)?,
         outcome.tokens_before,
         outcome.tokens_after,
         outcome.over_limit,
         outcome.rewrites,
         tokenizer,
-        originals(py, outcome)?,
+        originals(py, &outcome)?,
     )
         .into_pyobject(py)
+}
+
+/// What was left out, as `(texts, units, records)`: the strings it stood in, the names of units, and for
+/// each omission seven numbers of 64 bits, little-endian (message, unit, first, count, text, start and
+/// end byte). Few callers look at them all, and as objects they would take more memory than the text.
+fn omitted<'py>(
+    py: Python<'py>,
+    outcome: &Outcome,
+    strings: &[PyBackedStr],
+) -> PyResult<Bound<'py, PyTuple>> {
+    let texts = PyList::empty(py);
+    let mut units: Vec<&'static str> = Vec::new();
+    let mut records: Vec<u8> = Vec::with_capacity(outcome.omitted.len() * 7 * size_of::<u64>());
+    let mut last = None;
+    for o in &outcome.omitted {
+        if last != Some(o.id)
+            && let Some(text) = strings.get(o.id as usize)
+        {
+            texts.append(text)?;
+            last = Some(o.id);
+        }
+        let name = o.omission.unit.name();
+        let unit = units.iter().position(|known| *known == name).unwrap_or_else(|| {
+            units.push(name);
+            units.len() - 1
+        });
+        let range = &o.omission.range;
+        let text = texts.len().saturating_sub(1);
+        for number in [o.message, unit, o.omission.first, o.omission.count, text, range.start, range.end] {
+            records.extend_from_slice(&(number as u64).to_le_bytes());
+        }
+    }
+    (texts, units, PyBytes::new(py, &records)).into_pyobject(py)
 }
 
 fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {

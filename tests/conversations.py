@@ -194,8 +194,48 @@ def diff_text(draw: st.DrawFn) -> str:
     return "\n".join(out) + draw(st.sampled_from(["", "\n"]))
 
 
+@st.composite
+def table_text(draw: st.DrawFn) -> str:
+    """A table as `kubectl get`, `psql` or an export prints it."""
+    states = draw(st.lists(word, min_size=1, max_size=3))
+    rows = [
+        (f"{draw(word)}-{i}", draw(st.sampled_from(states)), str(draw(number)), draw(word))
+        for i in range(draw(st.integers(6, 40)))
+    ]
+    head = ("NAME", "STATUS", "COUNT", "OWNER")
+    style = draw(st.sampled_from(["columns", "bars", "csv"]))
+    if style == "csv":
+        return "".join(",".join(row) + "\n" for row in [tuple(h.lower() for h in head), *rows])
+    if style == "columns":
+        return "".join(f"{a:<20}{b:<14}{c:>8}  {d}\n" for a, b, c, d in [head, *rows])
+    lines = [f"| {a:<20} | {b:<12} | {c:>8} | {d:<12} |" for a, b, c, d in [head, *rows]]
+    return "\n".join([lines[0], f"|{'-' * 22}|{'-' * 14}|{'-' * 10}|{'-' * 14}|", *lines[1:]])
+
+
+@st.composite
+def xml_text(draw: st.DrawFn) -> str:
+    """An XML list, some of whose records have an element more."""
+    rows = [
+        f'  <item id="{i}">\n    <name>{draw(word)}</name>\n'
+        + ("    <note>late</note>\n" if draw(st.integers(0, 9)) == 0 else "")
+        + f"    <price>{draw(number)}</price>\n  </item>\n"
+        for i in range(draw(st.integers(8, 40)))
+    ]
+    return "<items>\n" + "".join(rows) + "</items>\n"
+
+
+@st.composite
+def wrapped_text(draw: st.DrawFn) -> str:
+    """What a command printed, as a string of JSON."""
+    output = draw(st.one_of(log_text(), grep_text(), table_text(), diff_text(), prose_text()))
+    return json.dumps({"stdout": output, "exit_code": draw(st.integers(0, 2))}, ensure_ascii=draw(st.booleans()))
+
+
 payload = st.one_of(
     log_text(),
+    table_text(),
+    xml_text(),
+    wrapped_text(),
     json_text(),
     prose_text(),
     grep_text(),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
+from dataclasses import asdict
 from typing import Any
 
 import conversations as c
@@ -209,3 +212,24 @@ def test_a_file_that_the_conversation_has_edited_stays_whole() -> None:
     edited = ("Change it.", '{"cmd": "sed -i s/tax/vat/ shop/orders.py"}', "")
     result = compress(c.chat([edited, asked]))
     assert result.messages[-1]["content"] == source
+
+
+@pytest.mark.parametrize("sign", ["e", "é", "語", "😀"])
+def test_what_was_left_out_is_cut_out_of_its_message(sign: str) -> None:
+    """Characters of every width; the text is no copy of its own, and behaves as if it were."""
+    log = "".join(f"2024-01-01 10:00:{i % 60:02} INFO {sign} worker {i % 7} is fine {sign}\n" for i in range(400))
+    log = log.replace("worker 3 is fine", "worker 3 failed: timeout", 1)
+    messages = [{"role": "user", "content": "Which worker failed?"}, {"role": "tool", "content": log}]
+    result = compress(messages, model="gpt-4o")
+    assert result.omitted
+    at = 0
+    for omitted in result.omitted:
+        # In order, whole lines, as many as are said.
+        at = log.index(omitted.text, at)
+        assert omitted.text.count("\n") == omitted.count
+        assert omitted.text.startswith("2024-01-01")
+        assert omitted.text.endswith("\n")
+        for same in (copy.copy(omitted), copy.deepcopy(omitted), pickle.loads(pickle.dumps(omitted))):
+            assert (same, hash(same), repr(same)) == (omitted, hash(omitted), repr(omitted))
+        assert asdict(omitted)["text"] == omitted.text
+        assert not hasattr(omitted, "other")

@@ -36,15 +36,20 @@ def outputs(messages: list[dict[str, Any]]) -> list[str]:
 def test_a_file_that_the_model_wrote_is_not_sent_back(dialect: str) -> None:
     written = f"cat <<'EOF' > total.py\n{SCRIPT}EOF"
     arguments = written if dialect == "anthropic" else json.dumps({"command": written})
-    turns = [("Fix the tax.", '{"command": "ls"}', "total.py"), ("", arguments, ""), ("", "{}", f"$ cat total.py\n{SCRIPT}$ ")]
+    turns = [
+        ("Fix the tax.", '{"command": "ls"}', "total.py"),
+        ("", arguments, ""),
+        ("", "{}", f"$ cat total.py\n{SCRIPT}$ "),
+    ]
     messages = c.DIALECTS[dialect](turns)
     result = compress(messages)
     shown = outputs(result.messages)[-1]
     found = REFERENCE.search(shown)
     assert found is not None, shown
-    count, first, sort, call, start, end = found.groups()
+    count, _, sort, call, start, end = found.groups()
     assert (sort, call) == ("call", "2")
-    assert shown.startswith("$ cat total.py\n[…") and shown.endswith("]\n$ ")
+    assert shown.startswith("$ cat total.py\n[…")
+    assert shown.endswith("]\n$ ")
     assert int(count) == int(end) - int(start) + 1 == SCRIPT.count("\n")
     there = written.split("\n")[int(start) - 1 : int(end)]
     assert "\n".join(there) + "\n" == SCRIPT

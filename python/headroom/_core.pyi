@@ -44,7 +44,7 @@ def compress_messages(
             list[tuple[tuple[str | int, ...], tuple[int, int], str, str, int, int]],
         ]
     ],
-    list[tuple[int, str, int, int, str]],
+    tuple[list[str], list[str], bytes],
     int,
     int,
     int,

@@ -7,8 +7,10 @@ This module turns the core's edits into new message objects without touching the
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from headroom import _core
@@ -145,7 +147,6 @@ class CompressResult:
         tokens_after: tokens of all messages after; never more than `tokens_before`.
         transforms_applied: what was done, each once, in order of first use.
         decisions: one per message.
-        omitted: everything that is not visible any more, in order.
         over_limit: tokens by which the messages still exceed `model_limit`; 0 if they fit.
         rewrites: how often older turns were squeezed further, over the whole conversation, so that it
             fits `model_limit`. Each costs the provider's cached prefix once.
@@ -161,7 +162,6 @@ class CompressResult:
     tokens_after: int
     transforms_applied: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
-    omitted: list[Omitted] = field(default_factory=list)
     over_limit: int = 0
     rewrites: int = 0
     tokenizer: str = ""
@@ -169,6 +169,12 @@ class CompressResult:
     original: Sequence[Any] = field(default=(), repr=False, compare=False)
     originals: dict[str, str] = field(default_factory=dict, repr=False)
     origins: dict[str, Origin] = field(default_factory=dict, repr=False)
+    _omitted: tuple[Sequence[str], Sequence[str], bytes] = field(default=((), (), b""), repr=False)
+
+    @cached_property
+    def omitted(self) -> list[Omitted]:
+        """Everything that is not visible any more, in order. Made from the given texts when it is asked for."""
+        return list(_omitted(*self._omitted))
 
     def explain(self, color: bool = False, full: bool = False, width: int | None = None) -> str:
         """What was seen, kept and left out, and why, for a person to judge.
@@ -262,7 +268,6 @@ def compress(
         tokens_after=after,
         transforms_applied=list(dict.fromkeys(t for d in made for t in d.transforms)),
         decisions=made,
-        omitted=[Omitted(*o) for o in omitted],
         over_limit=over_limit,
         rewrites=rewrites,
         tokenizer=tokenizer,
@@ -270,6 +275,7 @@ def compress(
         original=messages,
         originals={hash_: text for hash_, _, text, _, _ in originals},
         origins=_origins(originals),
+        _omitted=omitted,
     )
 
 
@@ -359,6 +365,12 @@ def _keep(store: Store | None, options: CompressConfig, originals: _Originals) -
 
 def _origins(originals: _Originals) -> dict[str, Origin]:
     return {hash_: Origin(message, tool, tuple(kinds)) for hash_, message, _, tool, kinds in originals}
+
+
+def _omitted(texts: Sequence[str], units: Sequence[str], records: bytes) -> Iterator[Omitted]:
+    encoded = [text.encode() for text in texts]
+    for message, unit, first, count, text, start, end in struct.iter_unpack("<7Q", records):
+        yield Omitted(message, units[unit], first, count, encoded[text][start:end].decode())
 
 
 def _block(path: tuple[str | int, ...], span: tuple[int, int], kind: str, why: str, before: int, after: int) -> Block:

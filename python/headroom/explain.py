@@ -29,6 +29,8 @@ RED, CYAN, YELLOW, DIM, BOLD, RESET = "\033[31m", "\033[36m", "\033[33m", "\033[
 CODES = re.compile("\033\\[[0-9;]*m")
 
 RULES = {
+    "code:blame": "a commit and its author are written once, not on each of its lines",
+    "code:licence": "notices of copyright and licence are one mark",
     "code:line-numbers": "line numbers are written on every fifth line only",
     "code:outline": "bodies that the question does not concern are left out, their signatures kept",
     "diff:context": "unchanged lines around changes are cut down",
@@ -44,6 +46,7 @@ RULES = {
     "log:prefix": "what lines begin with alike is written once",
     "log:select": "kept are errors, failures, distinct traces, the first line of each template, numbers out of line, "
     "what the question names, beginning and end",
+    "markup:rows": "elements that are alike are rows under one header",
     "markup:select": "records the question names are kept whole, and first, last and failed ones",
     "markup:text": "tags, scripts and navigation are left out, text and links kept",
     "prose:select": "the sentences that answer the question best are kept, as many as it leaves open",

@@ -40,7 +40,7 @@ def retrieve(
 
     Args:
         hash: the 24 hexadecimal digits of a mark.
-        query: words, identifiers or a quotation: the lines, records or sentences that match best, with marks
+        query: words, identifiers or a quotation: the lines, records or passages that match best, with marks
             for the gaps (about 2,000 tokens).
         lines: a range of the original's lines, from 1, both ends included; the last may lie behind the end.
         store: where the compression put it: a `Store`, its URL, or `None` for the process's own.

@@ -14,10 +14,21 @@ const MAX_LEAD_BYTES: usize = 300;
 
 /// The outermost objects and arrays in `within`, in order.
 pub(super) fn extents(text: &str, within: Range<usize>) -> Vec<Range<usize>> {
+    extents_of(text, within, 0)
+}
+
+/// The same, or none as soon as they cannot have `least` bytes together.
+pub(super) fn extents_of(text: &str, within: Range<usize>, least: usize) -> Vec<Range<usize>> {
     let bytes = &text.as_bytes()[..within.end];
-    let mut out = Vec::new();
+    let mut out: Vec<Range<usize>> = Vec::new();
     let mut line = within.start;
+    let (mut inside, mut summed) = (0, 0);
     while line < bytes.len() {
+        inside += out.get(summed..).unwrap_or_default().iter().map(Range::len).sum::<usize>();
+        summed = out.len();
+        if inside + (bytes.len() - line) < least {
+            return Vec::new();
+        }
         let line_end = memchr::memchr(b'\n', &bytes[line..]).map_or(bytes.len(), |at| line + at + 1);
         let mut next = line_end;
         if let Some(start) = candidate(bytes, line, line_end) {

@@ -25,7 +25,7 @@ pub(super) fn segment(text: &str) -> Vec<Segment> {
         parts = fenced(text);
     }
     if parts.is_empty() {
-        parts = json::extents(text, 0..text.len());
+        parts = json::extents_of(text, 0..text.len(), text.len().div_ceil(2));
         parts.retain(|part| part.len() >= MIN_PAYLOAD_BYTES);
     }
     let inside: usize = parts.iter().map(Range::len).sum();
@@ -71,6 +71,9 @@ fn fenced(text: &str) -> Vec<Range<usize>> {
         return out;
     }
     let mut open = None;
+    if memchr::memmem::find(text.as_bytes(), b"```").is_none() {
+        return out;
+    }
     for line in lines::lines(text, 0..text.len()) {
         let words = text[line.clone()].trim();
         match open {

@@ -133,7 +133,8 @@ impl Ground<'_> {
             let theirs: usize = turn.clone().filter(|i| !own(i)).map(|i| self.counts[i]).sum();
             let mut after = total + theirs;
             while self.jobs.get(results.len()).is_some_and(|(i, _)| turn.contains(i)) {
-                let done = self.echo(results.len(), epochs, &mut echoes, form);
+                let job = results.len();
+                let done = self.echo(job, epochs, &mut echoes, form);
                 after -= done.saved.min(after);
                 results.push(done);
             }

@@ -13,6 +13,8 @@ mod text;
 mod turns;
 mod written;
 
+use std::sync::Arc;
+
 use crate::error::Error;
 use crate::mark::Omission;
 use crate::options::Options;
@@ -154,7 +156,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
 
     let mut out =
         Outcome { over_limit: settled.over_limit, rewrites: settled.rewrites, ..Outcome::default() };
-    let mut done = jobs.iter().zip(&results).peekable();
+    let mut done = jobs.iter().zip(results).peekable();
     let pointers = pointer::Pointers { retrieval: &options.retrieval, counter: &counter };
     for (i, message) in messages.iter().enumerate() {
         let before = counts[i];
@@ -168,17 +170,22 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         };
         let mut kinds: Vec<&'static str> = Vec::new();
         let mut tool = "";
-        while let Some(((_, t), result)) = done.next_if(|((j, _), _)| *j == i) {
+        while let Some(((_, t), mut result)) = done.next_if(|((j, _), _)| *j == i) {
             let text = &message.texts[*t];
             decision.blocks.extend(result.blocks.iter().map(|b| (text.path.clone(), b.clone())));
-            let Some((new, omissions)) = &result.new else {
+            // What the memo does not hold is moved, not copied.
+            let new = match Arc::get_mut(&mut result) {
+                Some(own) => own.new.take(),
+                None => result.new.clone(),
+            };
+            let Some((new, omissions)) = new else {
                 why.get_or_insert(result.why);
                 continue;
             };
             tool = text.call.as_ref().map_or("", |call| call.name.as_str());
-            out.edits.push(Edit { message: i, path: text.path.clone(), id: text.id, text: new.clone() });
-            let omitted = |o: &Omission| Omitted { message: i, id: text.id, omission: o.clone() };
-            out.omitted.extend(omissions.iter().map(omitted));
+            out.edits.push(Edit { message: i, path: text.path.clone(), id: text.id, text: new });
+            let omitted = |omission| Omitted { message: i, id: text.id, omission };
+            out.omitted.extend(omissions.into_iter().map(omitted));
             decision.tokens_after -= result.saved.min(decision.tokens_after);
             decision.transforms.extend(&result.transforms);
             kinds.extend(result.kinds.iter().filter(|k| !kinds.contains(k)).copied().collect::<Vec<_>>());

@@ -16,6 +16,10 @@ use crate::tokens::Counter;
 
 /// Why a text with marks of ours in it stays as it is.
 pub(super) const ALREADY: &str = "already compressed";
+/// Why a text beyond [`MAX_TEXT_BYTES`] does.
+const TOO_LARGE: &str = "too large";
+/// Longer texts stay as they are: what is known of a text are 32-bit positions in it.
+pub(crate) const MAX_TEXT_BYTES: usize = u32::MAX as usize;
 /// Shorter texts are not worth a mark, in bytes.
 pub(super) const MIN_TEXT_BYTES: usize = 200;
 
@@ -201,6 +205,10 @@ impl Job<'_> {
 
     fn compute(&self, segments: &[Segment]) -> Done {
         let mut done = Done { why: "nothing to compress", ..Done::default() };
+        if self.text.len() > MAX_TEXT_BYTES {
+            done.why = TOO_LARGE;
+            return done;
+        }
         if mark::is_marked(self.text) {
             done.why = ALREADY;
             return done;
@@ -271,10 +279,9 @@ impl Job<'_> {
         // instructions around it read the same when the message is seen again.
         let words = rendered.header.take().or_else(|| (self.source == Source::User).then(String::new));
         if let Some(words) = words {
-            let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
-            mark::write_header(&mut headed, block.kind, &rendered.text, &words);
-            headed.push_str(&rendered.text);
-            rendered.text = headed;
+            let mut header = String::with_capacity(words.len() + 40);
+            mark::write_header(&mut header, block.kind, &rendered.text, &words);
+            rendered.text.insert_str(0, &header);
         }
         // Most texts are one block, and what a text counts is known.
         let is_whole = part.len() == self.text.len();

@@ -1,7 +1,7 @@
 //! Excerpts: the parts of one original that a query asks for, byte for byte, with marks for the rest.
 //!
 //! ```text
-//! original ─► segments ─► units (records, sentences, lines)                     units
+//! original ─► segments ─► units (records, passages, sentences, lines)            units
 //!          ─► BM25 and literal hits ─► best units under a budget, some context   here
 //!          ─► marks for the gaps                                                 mark
 //! ```
@@ -20,7 +20,8 @@ use crate::tokens::Counter;
 
 /// Units that score below this share of the best one are about something else.
 const MIN_SHARE: f64 = 0.4;
-/// What a literal of the query adds where it stands: more than all words together (BM25 is at most 2.2).
+/// What a literal of the query adds where it stands by itself, more than all words together (BM25 is at most
+/// 2.2); half of it inside a longer name.
 const LITERAL: f64 = 2.5;
 /// An omitted run of fewer bytes costs no more than its mark.
 const MIN_GAP_BYTES: usize = 24;
@@ -117,13 +118,26 @@ fn scores(text: &str, ranges: &[std::ops::Range<usize>], query: &str) -> Vec<f64
     literals.sort();
     literals.dedup();
     for literal in literals.iter().filter(|l| !l.is_empty()) {
-        let mut last = usize::MAX;
-        for at in memchr::memmem::find_iter(haystack.as_bytes(), literal.as_bytes()) {
+        let bytes = haystack.as_bytes();
+        let is_name =
+            |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || b"_-".contains(b));
+        let (mut last, mut got) = (usize::MAX, 0.0);
+        for at in memchr::memmem::find_iter(bytes, literal.as_bytes()) {
             let i = ranges.partition_point(|r| r.end <= at);
-            if i != last && ranges.get(i).is_some_and(|r| r.contains(&at)) {
-                scores[i] += LITERAL;
-                last = i;
+            if ranges.get(i).is_none_or(|r| !r.contains(&at)) {
+                continue;
             }
+            if i != last {
+                (last, got) = (i, 0.0);
+            }
+            let end = at + literal.len();
+            // A full stop goes on with a name only where more follows: "gpt-4.1".
+            let is_part = at.checked_sub(1).is_some_and(is_name)
+                || is_name(end)
+                || (bytes.get(end) == Some(&b'.') && is_name(end + 1));
+            let worth = if is_part { LITERAL / 2.0 } else { LITERAL };
+            scores[i] += f64::max(worth - got, 0.0);
+            got = f64::max(worth, got);
         }
     }
     scores
@@ -203,6 +217,31 @@ mod tests {
              [… 38 records 43-80]]}"
         );
         assert_eq!(restore(&json, &done), json);
+    }
+
+    #[test]
+    fn a_name_by_itself_comes_before_longer_ones() {
+        let rows: Vec<_> =
+            (0..30).map(|i| format!(r#""node-1{i}": {{"size": {i}, "state": "ready"}}"#)).collect();
+        let json = format!("{{{}, \"node-1\": {{\"size\": 7, \"state\": \"ready\"}}}}", rows.join(", "));
+        let done = excerpt(&json, "size of node-1", 1, &Counter::for_model("gpt-4o"));
+        assert!(done.text.contains("\"node-1\": ") && done.matches == 1, "{}", done.text);
+    }
+
+    #[test]
+    fn a_document_is_shown_by_passages() {
+        let text: String = (1..=12)
+            .map(|i| {
+                format!(
+                    "Document [{i}](Title: Town {i}) The town number {i} lies by a river. It has a mill.\n"
+                )
+            })
+            .collect();
+        let text = text.replace("number 7 lies by a river", "number 7 lies on a high mountain");
+        let done = ask(&text, "which town lies on a mountain?");
+        assert!(done.text.contains("Document [7](Title: Town 7)") && done.text.contains("high mountain"));
+        assert!(done.text.starts_with("[… 6 passages 1-6]\n"), "{}", done.text);
+        assert_eq!(restore(&text, &done), text);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The units of an original, as its compression would count them: records, sentences, lines.
+//! The units of an original, as its compression would count them: records, passages, sentences, lines.
 
 use std::ops::Range;
 
@@ -11,6 +11,9 @@ use crate::select;
 const CONTEXT_LINES: usize = 2;
 /// The same where a line alone says little: code, diffs, markup.
 const CONTEXT_CODE_LINES: usize = 5;
+
+/// A document of fewer passages is shown by sentences.
+const MIN_PASSAGES: usize = 4;
 
 /// A segment of the original and its units.
 pub(super) struct Split {
@@ -29,6 +32,8 @@ enum Shape {
     /// The document, and which of its units `units` are.
     Prose(prose::split::Document, Vec<usize>),
     Records(Vec<json::Record>),
+    /// The number of the first passage: 1, or 0 if words before the first numbered one come first.
+    Passages(usize),
 }
 
 /// Splits a text.
@@ -48,8 +53,17 @@ fn segment(text: &str, range: Range<usize>) -> Split {
     }
     if kind == "prose" {
         let document = prose::split::split(part);
+        let preamble = document.is_retrieved && document.passages.first().is_some_and(|p| !p.may_go);
+        if document.passages.len() >= MIN_PASSAGES {
+            let units = document.passages.iter().filter_map(|p| {
+                let units = document.units.get(p.units.clone())?;
+                Some(at(&(units.first()?.range().start..units.last()?.range().end)))
+            });
+            let (units, shape) = (units.collect(), Shape::Passages(usize::from(!preamble)));
+            return Split { kind, units, context: 0, segment: range, shape };
+        }
         let free: Vec<usize> = (0..document.units.len()).filter(|i| !document.units[*i].is_fixed).collect();
-        let units = free.iter().map(|i| at(&document.units[*i].range)).collect();
+        let units = free.iter().map(|i| at(&document.units[*i].range())).collect();
         return Split { kind, units, context: 0, segment: range, shape: Shape::Prose(document, free) };
     }
     let context = match kind {
@@ -65,6 +79,13 @@ impl Split {
     pub(super) fn pieces(&self, text: &str, keep: &[bool]) -> Vec<Piece> {
         match &self.shape {
             Shape::Lines => select::pieces(&self.units, keep, Unit::Line, |_| None),
+            Shape::Passages(first) => {
+                // What stands before the first passage has no number and stays.
+                let fixed = 1 - first;
+                let mut out: Vec<Piece> = self.units[..fixed].iter().cloned().map(Piece::Keep).collect();
+                out.extend(select::pieces(&self.units[fixed..], &keep[fixed..], Unit::Passage, |_| None));
+                out
+            }
             Shape::Prose(document, free) => {
                 let mut all = vec![false; document.units.len()];
                 for (i, keep) in free.iter().zip(keep) {

@@ -8,6 +8,7 @@ pub mod log;
 pub mod markup;
 pub mod prose;
 pub mod search;
+mod sink;
 pub mod table;
 
 use crate::mark::{self, Rendered};
@@ -58,15 +59,12 @@ pub trait Kind: Sync {
     /// part of the text, or be linear and cheap.
     fn recognise(&self, text: &str) -> u8;
 
-    /// The most that `recognise` returns for any text.
-    fn surest(&self) -> u8 {
-        100
-    }
-
-    /// The same as `recognise` if that is above `floor`; anything up to `floor` otherwise, so that a
-    /// text which another kind is surer of need not be looked at.
-    fn recognise_above(&self, text: &str, floor: u8) -> u8 {
-        if floor >= self.surest() { 0 } else { self.recognise(text) }
+    /// Whether [`Kind::recognise`] could say `least` or more; much cheaper than asking it, and true where
+    /// in doubt. Kinds that could not be surer than the one already found are not asked: looking at
+    /// a text of a few kilobytes with every kind's eyes costs more than compressing it.
+    fn may_reach(&self, text: &str, least: u8) -> bool {
+        let _ = (text, least);
+        true
     }
 
     /// Compresses `text`, or returns `None` if there is nothing to gain. The result is accepted only
@@ -98,15 +96,18 @@ pub const ALL: &[&dyn Kind] = &[
 
 /// The kind that is surest of `text`, if any is sure enough.
 pub fn recognise(text: &str) -> Option<&'static dyn Kind> {
-    let mut best: Option<&'static dyn Kind> = None;
-    let mut floor = MIN_CONFIDENCE - 1;
+    let mut best: Option<(u8, &'static dyn Kind)> = None;
     for kind in ALL {
-        let confidence = kind.recognise_above(text, floor);
-        if confidence > floor {
-            (best, floor) = (Some(*kind), confidence);
+        let least = best.map_or(MIN_CONFIDENCE, |(confidence, _)| confidence.saturating_add(1));
+        if !kind.may_reach(text, least) {
+            continue;
+        }
+        let confidence = kind.recognise(text);
+        if confidence >= least {
+            best = Some((confidence, *kind));
         }
     }
-    best
+    best.map(|(_, kind)| kind)
 }
 
 /// Decodes every re-encoded block in `text`. Blocks that are not ours, or damaged, stay as they are.
@@ -132,4 +133,36 @@ pub fn expand(text: &str) -> String {
     }
     out.push_str(&text[done..]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts of several kinds, and the same behind numbered passages.
+    fn texts() -> Vec<String> {
+        let code =
+            "import os\n\ndef f(x):\n    if x:\n        return os.path.join(x, 'a')\n    return None\n\n";
+        let words =
+            "The river rises in the hills of the north. Its water is cold in spring and brown later. ";
+        let log = "2024-01-01 10:00:00 INFO started worker 7\n2024-01-01 10:00:01 ERROR worker 7 failed\n";
+        let csv = "id,name,price\n1,apple,3\n2,pear,4\n3,plum,5\n";
+        let mut out: Vec<String> =
+            [code, words, log, csv, "<p>a</p>\n", "{\"a\": 1}\n"].iter().map(|t| t.repeat(20)).collect();
+        out.push((1..20).map(|i| format!("Document [{i}](Title: River {i}) {words}\n\n")).collect());
+        out.push((1..20).map(|i| format!("Document [{i}]\n{code}{words}\n")).collect());
+        out
+    }
+
+    #[test]
+    fn kinds_reach_what_they_say() {
+        for text in texts() {
+            for kind in ALL {
+                let confidence = kind.recognise(&text);
+                for least in 0..=confidence {
+                    assert!(kind.may_reach(&text, least), "{}: {confidence}, {least}\n{text}", kind.name());
+                }
+            }
+        }
+    }
 }

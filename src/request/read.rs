@@ -298,7 +298,24 @@ impl<'a> Reader<'_, 'a> {
                             Some(Value::Opaque(why)) => self.odd(why),
                             _ => self.odd("content block without text"),
                         },
-                        // Images, audio, files, documents with citations, thinking: never touched.
+                        // Documents that the model may cite by place: never touched, but counted.
+                        Some("document") => {
+                            let source =
+                                r.get(part, "source").filter(|s| r.get_str(s, "type") == Some("text"));
+                            if let Some(Value::Str(id)) = source.and_then(|source| r.get(source, "data")) {
+                                self.message.other.push(*id);
+                            }
+                        }
+                        Some("search_result") => {
+                            if let Some(Value::Array(inner)) = r.get(part, "content") {
+                                for block in inner {
+                                    if let Some(Value::Str(id)) = r.get(block, "text") {
+                                        self.message.other.push(*id);
+                                    }
+                                }
+                            }
+                        }
+                        // Images, audio, files, thinking: never touched.
                         Some(_) => {}
                     }
                 }

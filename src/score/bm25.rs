@@ -54,7 +54,7 @@ pub struct Units {
     /// Shared with the coarser units made of these.
     terms: Arc<Vec<TermId>>,
     /// Where each unit ends in `terms`.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
     /// In how many units each term occurs.
     frequency: Vec<u32>,
 }
@@ -77,7 +77,7 @@ impl Index {
         let (mut terms, mut ends) = (Vec::new(), Vec::new());
         for unit in units {
             terms::for_each_word(unit, |word| terms.extend_from_slice(index.read(word, &mut words)));
-            ends.push(terms.len());
+            ends.push(terms.len() as u32);
         }
         index.units = Units { terms: Arc::new(terms), ends, frequency: Vec::new() };
         index.units.count(index.ids.len());
@@ -152,6 +152,42 @@ impl Gains {
     }
 }
 
+/// See [`Units::scorer`].
+pub struct Scorer<'u> {
+    units: &'u Units,
+    gains: Gains,
+    /// Terms per unit, at least 1.
+    average: f64,
+    /// How often each term of the query occurs in the unit; zeros between two units.
+    times: Vec<u32>,
+    /// Terms of the query in the unit, in the order in which they occur first.
+    found: Vec<(usize, f64)>,
+}
+
+impl Scorer<'_> {
+    /// BM25 of unit `i`, as in [`Units::scores`].
+    pub fn score(&mut self, i: usize) -> f64 {
+        let Scorer { units, gains, average, times, found } = self;
+        let terms = units.terms(i);
+        gains.for_each(terms, |place, gain| {
+            if times[place] == 0 {
+                found.push((place, gain));
+            }
+            times[place] += 1;
+        });
+        if found.is_empty() {
+            return 0.0;
+        }
+        let norm = K1 * (1.0 - B + B * terms.len() as f64 / *average);
+        let mut score = 0.0;
+        for (place, gain) in found.drain(..) {
+            let tf = f64::from(std::mem::take(&mut times[place]));
+            score += gain * tf * (K1 + 1.0) / (tf + norm);
+        }
+        score
+    }
+}
+
 impl Units {
     /// How many units there are.
     pub fn len(&self) -> usize {
@@ -165,8 +201,8 @@ impl Units {
 
     /// The terms of unit `i`, in the order of the text, repeated as often as they occur.
     pub fn terms(&self, i: usize) -> &[TermId] {
-        let end = self.ends.get(i).copied().unwrap_or(self.terms.len());
-        let start = i.checked_sub(1).and_then(|i| self.ends.get(i)).copied().unwrap_or(0);
+        let end = self.ends.get(i).map_or(self.terms.len(), |end| *end as usize);
+        let start = i.checked_sub(1).and_then(|i| self.ends.get(i)).map_or(0, |start| *start as usize);
         &self.terms[start.min(end)..end]
     }
 
@@ -189,30 +225,16 @@ impl Units {
     /// BM25 of every unit, divided by the query's idf sum: 0 for nothing in common, about 1 when every
     /// term occurs once, at most `K1 + 1`. An empty query scores everything 0.
     pub fn scores(&self, query: &[Weighted]) -> Vec<f64> {
+        let mut scorer = self.scorer(query);
+        (0..self.len()).map(|i| scorer.score(i)).collect()
+    }
+
+    /// The same unit by unit, for scores that need not be kept.
+    pub fn scorer(&self, query: &[Weighted]) -> Scorer<'_> {
         let gains = self.gains(query);
         let average = self.terms.len() as f64 / self.len().max(1) as f64;
-        let mut times: Vec<u32> = vec![0; gains.gains.len()];
-        // Terms of the query in the unit, in the order in which they occur first.
-        let mut found: Vec<(usize, f64)> = Vec::new();
-        let mut score = |terms: &[TermId]| {
-            gains.for_each(terms, |place, gain| {
-                if times[place] == 0 {
-                    found.push((place, gain));
-                }
-                times[place] += 1;
-            });
-            if found.is_empty() {
-                return 0.0;
-            }
-            let norm = K1 * (1.0 - B + B * terms.len() as f64 / average.max(1.0));
-            let mut score = 0.0;
-            for (place, gain) in found.drain(..) {
-                let tf = f64::from(std::mem::take(&mut times[place]));
-                score += gain * tf * (K1 + 1.0) / (tf + norm);
-            }
-            score
-        };
-        (0..self.len()).map(|i| score(self.terms(i))).collect()
+        let times = vec![0; gains.gains.len()];
+        Scorer { units: self, gains, average: average.max(1.0), times, found: Vec::new() }
     }
 
     /// The share of the query's idf that each unit covers, 0 to 1; repetition and length do not matter.
@@ -277,7 +299,7 @@ impl Units {
         let mut start = 0;
         for (i, end) in self.ends.iter().enumerate() {
             let unit = i as u32 + 1;
-            for id in &self.terms[start..*end] {
+            for id in &self.terms[start as usize..*end as usize] {
                 if std::mem::replace(&mut last[*id as usize], unit) != unit {
                     self.frequency[*id as usize] += 1;
                 }

@@ -4,6 +4,7 @@ pub mod bm25;
 pub(crate) mod intern;
 pub mod query;
 pub mod question;
+pub mod scope;
 pub mod terms;
 
 pub use query::Query;

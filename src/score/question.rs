@@ -115,6 +115,18 @@ pub fn is_comparison(question: &str) -> bool {
     PHRASES.iter().any(|phrase| lower.contains(phrase))
 }
 
+/// Whether a question points at the text as a whole, or at the speakers: "What is wrong here?", "Is this
+/// correct?", "What should I do next?"
+pub fn points_at_text(question: &str) -> bool {
+    #[rustfmt::skip]
+    const POINTERS: &[&str] = &[
+        "this", "these", "that", "it", "here", "i", "we", "you", "me", "us", "my", "our", "your", "das", "dies", "hier",
+        "es", "ich", "wir", "ça", "ceci", "ici", "je", "nous", "esto", "eso", "aquí",
+    ];
+    let is_pointer = |word: &str| POINTERS.contains(&word.to_lowercase().as_str());
+    question.split(|c: char| !c.is_alphanumeric()).any(is_pointer)
+}
+
 fn wants_whole_text(said: &str) -> bool {
     let lower = said.to_lowercase();
     lower.split_whitespace().any(|word| {
@@ -206,6 +218,14 @@ mod tests {
             assert_eq!(text(said), None, "{said}");
         }
         assert_eq!(text(&"Change this and that in the code. ".repeat(30)), None);
+    }
+
+    #[test]
+    fn questions_about_the_text_itself() {
+        for said in ["What is wrong here?", "Is this correct?", "What should I do next?"] {
+            assert!(points_at_text(said), "{said}");
+        }
+        assert!(!points_at_text("Who wrote the item?"));
     }
 
     #[test]

@@ -52,6 +52,7 @@ FORMATS: Mapping[str, Format] = {
     "aanthropic_messages": "anthropic",
 }
 
+FORGOTTEN = ("max_tokens", "api_key", "api_base")
 USAGE = "headroom_usage"
 AGAIN = f"{TOOL_NAME}: this was answered above; read it there"
 LAST = f"{TOOL_NAME}: this was the last one for this answer; answer with what there is"
@@ -83,6 +84,18 @@ def _stream_key() -> str | None:
 HAS_LOOP = _has_loop()
 STREAM_KEY = _stream_key() if HAS_LOOP else None
 
+
+def _has_bridged_streams() -> bool:
+    try:
+        from litellm.types.integrations import custom_logger
+    except ImportError:
+        return False
+    return hasattr(custom_logger, "CONVERTED_STREAM_KEYS")
+
+
+HAS_BRIDGED_STREAMS = STREAM_KEY is not None and _has_bridged_streams()
+"""Whether a buffered answer stays a stream behind the bridge from Anthropic messages; on 1.100 it got lost."""
+
 _injected: ContextVar[bool] = ContextVar("headroom_injected", default=False)
 
 
@@ -94,7 +107,8 @@ class Issued:
         by: the callback that added the tool.
         origins: the hashes in its messages, and where each comes from.
         tool_tokens: tokens of the tool's definition.
-        max_tokens: the caller's bound; LiteLLM forgets it between rounds of Anthropic messages.
+        forgotten: arguments that LiteLLM does not hand on between rounds of Anthropic messages: the bound of the
+            answer, and on some older versions where the provider is.
         is_remote: a service compressed, and keeps the originals.
         room_tokens: what the answers may take together, so that the request still fits the model's window.
         compressed_with: arguments of the compression, for messages that LiteLLM hands back as they came.
@@ -104,7 +118,7 @@ class Issued:
     by: object
     origins: dict[str, Origin] = field(default_factory=dict)
     tool_tokens: int = 0
-    max_tokens: Any = None
+    forgotten: dict[str, Any] = field(default_factory=dict, repr=False)
     is_remote: bool = False
     room_tokens: int = 0
     compressed_with: tuple[Any, ...] | None = None
@@ -142,7 +156,8 @@ class RetrievingLogger(CustomLogger):
             return None
         tool = retrieve_tool(FORMATS[name])
         model = _model(kwargs)
-        state.issued = Issued(self, tool_tokens=tool_tokens(tool, model), max_tokens=kwargs.get("max_tokens"))
+        forgotten = {name: kwargs[name] for name in FORGOTTEN if kwargs.get(name) is not None}
+        state.issued = Issued(self, tool_tokens=tool_tokens(tool, model), forgotten=forgotten)
         _injected.set(True)
         new = {**kwargs, "tools": [*(kwargs.get("tools") or ()), tool]}
         return _buffered(new) if new.get("stream") and name not in _ANTHROPIC else new
@@ -152,7 +167,7 @@ class RetrievingLogger(CustomLogger):
         ccr = self._engine.settings.ccr
         if ccr is False or not HAS_LOOP or name not in FORMATS or not can_loop(kwargs):
             return False
-        if kwargs.get("stream") and (ccr is not True or STREAM_KEY is None):
+        if kwargs.get("stream") and (ccr is not True or not can_buffer(name)):
             return False
         model, provider = _model(kwargs), kwargs.get("custom_llm_provider")
         provider = provider if isinstance(provider, str) else None
@@ -231,16 +246,22 @@ class RetrievingLogger(CustomLogger):
                 depth = _whole(kwargs.get("_agentic_loop_depth"), 0)
                 answers = await self._answers(turn, issued, is_last=depth + 1 >= MAX_ROUNDS)
                 optional: dict[str, Any] = {}
+                forgotten: dict[str, Any] = {}
                 if turn.dialect == "anthropic":
                     optional["stream"] = False
+                    forgotten = dict(issued.forgotten)
                 elif "tool_choice" in anthropic_messages_optional_request_params:
                     optional["tool_choice"] = anthropic_messages_optional_request_params["tool_choice"]
                 patch = AgenticLoopRequestPatch(
                     messages=[*await self._as_sent(state, issued, messages), *turn.exchange(answers)],
-                    max_tokens=issued.max_tokens if turn.dialect == "anthropic" else None,
+                    max_tokens=forgotten.pop("max_tokens", None),
                     optional_params=optional,
+                    kwargs=forgotten,
                 )
-                return AgenticLoopPlan(run_agentic_loop=True, request_patch=patch, metadata={USAGE: usage_of(response)})
+                plan = AgenticLoopPlan(run_agentic_loop=True, request_patch=patch, metadata={USAGE: usage_of(response)})
+                # Where the next round fails, some versions return this response after all.
+                turn.drop_ours()
+                return plan
         except Exception as error:  # noqa: BLE001  # the caller must get an answer whatever happens here
             kind = type(error).__name__
             self._engine.ledger.event("retrieval failed: " + kind)
@@ -327,6 +348,11 @@ def _buffered(kwargs: dict[str, Any]) -> dict[str, Any]:
     if kwargs.get("stream_options") is not None:
         new[STREAM_KEY.replace("converted_stream", "stream_options")] = kwargs["stream_options"]
     return {**new, "stream": False, STREAM_KEY: True}
+
+
+def can_buffer(name: str) -> bool:
+    """Whether this LiteLLM can buffer streams of this call type for a callback."""
+    return HAS_BRIDGED_STREAMS if name in _ANTHROPIC else STREAM_KEY is not None
 
 
 def can_loop(kwargs: Mapping[str, Any]) -> bool:

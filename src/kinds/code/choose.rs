@@ -14,7 +14,7 @@ use super::outline::ItemKind;
 use super::view::{Entry, View};
 use crate::kinds::Context;
 use crate::options::Level;
-use crate::score::{query, terms};
+use crate::score::{query, scope, terms};
 
 /// A longer question describes a task, not a function: a bug report names many and needs others.
 const MAX_QUESTION_BYTES: usize = 600;
@@ -83,8 +83,36 @@ pub fn keep(
     for candidate in candidates {
         keep[candidate.lines].fill(false);
     }
+    if ratio.is_none() {
+        keep_mentions(text, lines, view, &named, &mut keep);
+    }
     Some(keep)
 }
+
+/// Lines that mention what the question names stay wherever they are, if they are few: "who calls it?"
+fn keep_mentions(text: &str, lines: &[Range<usize>], view: &View, named: &[usize], keep: &mut [bool]) {
+    let names: HashSet<&str> =
+        named.iter().map(|i| view.entries[*i].name).filter(|name| name.len() >= MIN_MENTION_BYTES).collect();
+    if names.is_empty() {
+        return;
+    }
+    let mut mentions = Vec::new();
+    for i in (0..lines.len()).filter(|i| !keep[*i]) {
+        let mut is_mention = false;
+        for_each_identifier(&text[lines[i].clone()], |word| is_mention |= names.contains(word));
+        if is_mention {
+            mentions.push(i);
+        }
+    }
+    if mentions.len() <= MAX_MENTIONS {
+        mentions.into_iter().for_each(|i| keep[i] = true);
+    }
+}
+
+/// Shorter names (`new`, `fmt`) stand everywhere and name nothing in particular.
+const MIN_MENTION_BYTES: usize = 4;
+/// More mentions than this say that the name is a common word.
+const MAX_MENTIONS: usize = 12;
 
 fn bytes_of(lines: &[Range<usize>], range: &Range<usize>) -> usize {
     match (lines.get(range.start), lines.get(range.end.max(1) - 1)) {
@@ -95,7 +123,7 @@ fn bytes_of(lines: &[Range<usize>], range: &Range<usize>) -> usize {
 
 /// The entries that the question names, if it is about few enough.
 fn gate(view: &View<'_>, cx: &Context<'_>, lines: &[Range<usize>]) -> Vec<usize> {
-    if cx.query.question.len() > MAX_QUESTION_BYTES {
+    if cx.query.question.len() > MAX_QUESTION_BYTES || scope::asks_for_others(&cx.query.question) {
         return Vec::new();
     }
     let names = names(&cx.query.question, &cx.query.literals);

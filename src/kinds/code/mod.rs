@@ -12,6 +12,7 @@
 //! Units are lines; ordinals count the lines of the block. A line is visible byte for byte, except that
 //! line numbers in front of it may be thinned (data-equal, see `listing`). Cost: linear.
 
+mod blame;
 mod braces;
 mod choose;
 mod heads;
@@ -54,14 +55,18 @@ impl Kind for Code {
     }
 
     fn recognise(&self, text: &str) -> u8 {
-        recognise(text)
+        if blame::is_blame(text) { BLAMED } else { recognise(text) }
     }
 
-    fn surest(&self) -> u8 {
-        SUREST
+    fn may_reach(&self, _text: &str, least: u8) -> bool {
+        least <= MOST_SURE
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
+        if blame::is_blame(text) {
+            let (text, header) = (blame::encode(text)?, Some(blame::WORDS.to_owned()));
+            return Some(Rendered { text, header, transforms: vec!["code:blame"], ..Rendered::default() });
+        }
         let lines = select::lines(text);
         let listing = Listing::find(text, &lines);
         let keep = if may_collapse(cx) {
@@ -116,7 +121,7 @@ impl Kind for Code {
     }
 
     fn expand(&self, body: &str, words: &str) -> Option<String> {
-        listing::expand(body, words)
+        if words == blame::WORDS { blame::decode(body) } else { listing::expand(body, words) }
     }
 }
 
@@ -200,6 +205,8 @@ fn recognise(text: &str) -> u8 {
     confidence
 }
 
+/// Confidence for `git blame`, whose dates a log has, too.
+const BLAMED: u8 = 97;
 /// Confidence for a text whose lines are numbered one after the other.
 const NUMBERED: u8 = 85;
 /// From this share of numbered lines on.
@@ -292,14 +299,13 @@ fn confidence(evidence: &Evidence) -> u8 {
     if share < min_share || against > 0.1 || votes_share < MIN_VOTES_SHARE {
         return 0;
     }
-    let sure = (share - 2.0 * against).clamp(0.0, 1.0);
-    (f64::from(LEAST_SURE) + f64::from(SUREST - LEAST_SURE) * sure) as u8
+    (f64::from(LEAST_SURE) + f64::from(MOST_SURE - LEAST_SURE) * (share - 2.0 * against).clamp(0.0, 1.0))
+        as u8
 }
 
-/// Confidence where hardly and where every line looks like code.
+/// How sure code is of itself, from the least to the most.
 const LEAST_SURE: u8 = 50;
-const SUREST: u8 = 92;
-
+const MOST_SURE: u8 = 92;
 /// Votes that are enough where most lines are comments.
 const MIN_VOTES_COMMENTED: u32 = 4;
 /// Share of lines that must look like code.

@@ -8,10 +8,10 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::lines::Source;
 use super::parse::Part;
-use super::write::Source;
 use crate::options::{Level, Options};
-use crate::score::Query;
+use crate::score::{Query, scope};
 
 /// What happens to the hunks of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub fn choose(
     let is_aggressive = options.level == Level::Aggressive;
     let mut fates = vec![Fate::Whole; files.len()];
     let (named, touched) = named(&files, source, text, query);
-    let has_named = named.contains(&true);
+    let has_named = named.contains(&true) && !scope::asks_for_others(&query.question);
     let total: usize = files.iter().map(|f| f.tokens).sum();
     for (i, file) in files.iter().enumerate().skip(1) {
         let why = generated(file);
@@ -292,12 +292,13 @@ fn named(files: &[File<'_>], source: &Source<'_>, text: &str, query: &Query) -> 
 fn touch(touched: &mut [bool], files: &[File<'_>], source: &Source<'_>, text: &str, literal: &str) {
     let mut file = 0;
     for at in memchr::memmem::find_iter(text.as_bytes(), literal.as_bytes()) {
-        let end_of = |file: usize| files[file].lines.end.checked_sub(1).map_or(0, |l| source.ranges[l].end);
+        let end_of =
+            |file: usize| files[file].lines.end.checked_sub(1).map_or(0, |l| source.range(l..l + 1).end);
         while file < files.len() && end_of(file) <= at {
             file += 1;
         }
         let Some(f) = files.get(file) else { break };
-        if source.ranges[f.lines.start].start <= at {
+        if source.range(f.lines.clone()).start <= at {
             touched[file] = true;
         }
     }

@@ -1,19 +1,26 @@
 //! Diffs: unified, `git diff`, `git show`, `git log -p`.
 //!
-//! Headers are shortened without loss ([`head`], [`write`]): what is written is decoded again before
+//! Headers are shortened without loss ([`head`], [`write`], [`decode`]): what is written is decoded again before
 //! it is accepted. Beyond that, context is cut to a line on either side with the hunks' places
 //! recomputed, blob hashes are left out (both said in the block's header), and the hunks of generated
 //! files and of files beside the question become one mark each ([`choose`]). Linear.
 
 mod choose;
+mod context;
+mod decode;
 mod head;
+mod lines;
 mod parse;
+mod statistics;
 mod write;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod write_tests;
 
 use super::{Context, Kind};
 use crate::mark::Rendered;
+use lines::Source;
 use parse::Part;
-use write::Source;
 
 /// See the module.
 #[derive(Debug)]
@@ -21,6 +28,8 @@ pub struct Diff;
 
 /// Share of the lines that must belong to files and hunks, in percent.
 const MIN_SHARE: usize = 45;
+/// How sure it is of headers with hunks below them: no search looks like that, so none is asked.
+const MOST_SURE: u8 = 98;
 
 impl Kind for Diff {
     fn name(&self) -> &'static str {
@@ -35,7 +44,7 @@ impl Kind for Diff {
         let source = Source::new(text);
         let mut covered = 0;
         let (mut heads, mut hunks) = (0, 0);
-        for part in parse::parse(&source.lines) {
+        for part in parse::parts(&source.lines) {
             match part {
                 Part::Raw(_) => continue,
                 Part::Head(_) => heads += 1,
@@ -47,40 +56,42 @@ impl Kind for Diff {
         let share = covered * 100 / source.lines.len().max(1);
         match share {
             _ if hunks == 0 => 0,
-            MIN_SHARE.. if heads > 0 => 97,
+            MIN_SHARE.. if heads > 0 => MOST_SURE,
             MIN_SHARE.. => 85,
             _ => 0,
         }
     }
 
+    fn may_reach(&self, _text: &str, least: u8) -> bool {
+        least <= MOST_SURE
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         let source = Source::new(text);
         let parts = parse::parse(&source.lines);
-        let all = choose::Choice::all();
-        let mut written = write::write(&source, &parts, &all);
         // A text that the encoding cannot carry (none is known) stays as it is.
-        if write::decode(&written.text).as_deref() != Some(text) {
+        if !write::comes_back(&source, &parts) {
             return None;
         }
-        let mut words = written.words(None);
         let mut transforms = vec!["diff:headers"];
-        if cx.may_omit() {
-            let choice =
-                choose::choose(&source, &parts, text, cx.query, cx.options, || cx.tokens.count(text));
-            written = write::write(&source, &parts, &choice);
-            words = written.words(choice.context_lines);
-            if written.cuts_context || written.cuts_blobs {
-                transforms.push("diff:context");
-            }
-            if choice.files.iter().any(|f| matches!(f, choose::Fate::Front(..))) {
-                transforms.push("diff:select");
-            }
+        let choice = if cx.may_omit() {
+            choose::choose(&source, &parts, text, cx.query, cx.options, || cx.tokens.count(text))
+        } else {
+            choose::Choice::all()
+        };
+        let written = write::write(&source, &parts, &choice);
+        let words = written.words(choice.context_lines);
+        if written.cuts_context || written.cuts_blobs {
+            transforms.push("diff:context");
+        }
+        if choice.files.iter().any(|f| matches!(f, choose::Fate::Front(..))) {
+            transforms.push("diff:select");
         }
         Some(Rendered { text: written.text, header: Some(words), omissions: written.omissions, transforms })
     }
 
     fn expand(&self, body: &str, words: &str) -> Option<String> {
-        words.starts_with(write::WORDS).then(|| write::decode(body)).flatten()
+        words.starts_with(write::WORDS).then(|| decode::decode(body)).flatten()
     }
 }
 

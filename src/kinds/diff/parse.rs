@@ -113,15 +113,21 @@ fn write_side(f: &mut std::fmt::Formatter<'_>, (start, count): (usize, usize)) -
 
 /// Reads the lines of a text.
 pub fn parse<'t>(lines: &[&'t str]) -> Vec<Part<'t>> {
-    let mut out = Vec::new();
+    parts(lines).collect()
+}
+
+/// Reads the lines of a text, part by part.
+pub fn parts<'t>(lines: &[&'t str]) -> impl Iterator<Item = Part<'t>> {
     let mut i = 0;
-    while i < lines.len() {
+    std::iter::from_fn(move || {
+        if i >= lines.len() {
+            return None;
+        }
         let part =
             head(lines, i).or_else(|| hunk(lines, i)).or_else(|| binary(lines, i)).unwrap_or(Part::Raw(i));
         i = part.lines().end.max(i + 1);
-        out.push(part);
-    }
-    out
+        Some(part)
+    })
 }
 
 /// Lines between `diff --git` and `---`.

@@ -17,19 +17,19 @@ pub const LABEL: &str = "only ";
 
 /// Columns whose values name a record, best first. Others that end in `name` or `id` come after.
 const NAMES: [&str; 9] = ["name", "title", "id", "key", "number", "login", "path", "filename", "full_name"];
-/// What the keys of columns that tell a record's state hold.
+/// What the keys of columns that tell a record's state hold, the most telling first.
 const STATES: [&str; 11] = [
-    "state",
     "status",
-    "severity",
-    "level",
+    "state",
     "phase",
     "conclusion",
     "health",
+    "severity",
+    "level",
     "result",
+    "priority",
     "type",
     "kind",
-    "priority",
 ];
 /// What the values of records that must stay hold.
 const FAILURES: [&str; 9] =
@@ -44,6 +44,8 @@ const MAX_CATEGORIES: usize = 12;
 const MAX_STATES: usize = 2;
 /// Categories are rare if one record in this many has them, among at least as many records.
 const RARE_SHARE: usize = 50;
+/// The same for columns that tell a record's state.
+const RARE_STATE_SHARE: usize = 20;
 /// At most one record in this many is kept because of its rarity or failure.
 const TELLING_SHARE: usize = 10;
 
@@ -141,22 +143,26 @@ impl Columns<'_, '_> {
             .collect();
         names.sort_unstable();
         let Some(&(_, _, name)) = names.first() else { return Vec::new() };
+        let mut states: Vec<(usize, FieldId)> = profiles
+            .iter()
+            .filter(|p| p.id != name && p.tokens <= MAX_STATE_TOKENS && p.distinct <= MAX_CATEGORIES)
+            .filter_map(|p| Some((self.state_rank(p.id)?, p.id)))
+            .collect();
+        states.sort_unstable();
         let mut out = vec![name];
-        let states = profiles.iter().filter(|p| {
-            let key = self.fields[p.id].key.to_lowercase();
-            p.id != name
-                && p.tokens <= MAX_STATE_TOKENS
-                && p.distinct <= MAX_CATEGORIES
-                && STATES.iter().any(|s| key.contains(s))
-        });
-        out.extend(states.map(|p| p.id).take(MAX_STATES));
-        out.sort_unstable();
+        out.extend(states.into_iter().map(|(_, id)| id).take(MAX_STATES));
         // The mark says which columns these are, and it must say so in full.
         while LABEL.chars().count() + self.label_chars(&out) > MAX_LABEL_CHARS {
-            let drop = out.iter().rposition(|id| *id != name).unwrap_or(0);
-            out.remove(drop);
+            out.pop();
         }
+        out.sort_unstable();
         out
+    }
+
+    /// How telling a column is of a record's state, 0 for the most; `None` if it is no such column.
+    fn state_rank(&self, id: FieldId) -> Option<usize> {
+        let key = self.fields[id].key.to_lowercase();
+        STATES.iter().position(|state| key.contains(state))
     }
 
     fn label_chars(&self, ids: &[FieldId]) -> usize {
@@ -171,10 +177,11 @@ impl Columns<'_, '_> {
         let mut room = 2.max(n / TELLING_SHARE);
         for profile in profiles {
             let field = &self.fields[profile.id];
+            let share = if self.state_rank(profile.id).is_some() { RARE_STATE_SHARE } else { RARE_SHARE };
             for rows in &profile.categories {
                 let Some(&first) = rows.first() else { continue };
                 let value = self.tape.raw(field.values[first]);
-                let is_rare = n >= RARE_SHARE && rows.len() * RARE_SHARE <= n && value.len() <= 40;
+                let is_rare = n >= share && rows.len() * share <= n && value.len() <= 40;
                 let lower = value.to_lowercase();
                 let is_failure = value.len() <= 40 && FAILURES.iter().any(|f| lower.contains(f));
                 if (is_rare || is_failure) && rows.len() <= room {

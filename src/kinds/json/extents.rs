@@ -15,31 +15,49 @@ const MIN_BYTES: usize = 200;
 /// or the end. Containers on consecutive lines (NDJSON) are one extent. In order, never overlapping;
 /// the line break after an extent is not part of it.
 pub fn extents(text: &str) -> Vec<Range<usize>> {
+    find(text, 0).unwrap_or_default()
+}
+
+/// Whether the extents of a text have so many bytes at least. Gives up where they cannot.
+pub fn cover(text: &str, least: usize) -> bool {
+    find(text, least).is_some_and(|found| found.iter().map(Range::len).sum::<usize>() >= least)
+}
+
+/// The extents; `None` as soon as they cannot have `least` bytes any more.
+fn find(text: &str, least: usize) -> Option<Vec<Range<usize>>> {
     let b = text.as_bytes();
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut at = 0;
+    let mut starts: Vec<usize> = Vec::new();
+    let mut gaps = Gaps::new(b);
     while let Some(open) = b.get(at..).and_then(|rest| memchr::memchr2(b'{', b'[', rest)) {
         let start = at + open;
-        let mut starts: Vec<usize> = Vec::new();
-        let mut complete: Vec<Range<usize>> = Vec::new();
+        let first = found.len();
+        starts.clear();
         let scan = tape::value(b, start, &mut |event| match event {
             Event::Open(at) => starts.push(at),
             Event::Close(end) => {
                 if let Some(start) = starts.pop() {
                     // What lies inside is part of this one now.
-                    while complete.last().is_some_and(|inner| inner.start > start) {
-                        complete.pop();
+                    while found.len() > first && found.last().is_some_and(|inner| inner.start > start) {
+                        found.pop();
                     }
-                    complete.push(start..end);
+                    found.push(start..end);
                 }
             }
             Event::Scalar(..) => {}
         });
-        found.append(&mut complete);
         at = match scan {
             Ok(end) => end,
             Err(broken) => broken.max(start + 1),
         };
+        found.get(first..).unwrap_or_default().iter().for_each(|range| gaps.pass(range));
+        if gaps.up_to(start) + least > b.len() {
+            return None;
+        }
+    }
+    if gaps.up_to(b.len()) + least > b.len() {
+        return None;
     }
     let mut out: Vec<Range<usize>> = Vec::new();
     for range in found {
@@ -49,7 +67,43 @@ pub fn extents(text: &str) -> Vec<Range<usize>> {
         }
     }
     out.retain(|range| range.len() >= MIN_BYTES && ends_line(b, range.end));
-    out
+    Some(out)
+}
+
+/// Counts the bytes that can be part of no extent: those between values, unless all are white space.
+struct Gaps<'b> {
+    bytes: &'b [u8],
+    /// Where the last value ended.
+    seen: usize,
+    /// The first byte behind it that is no white space.
+    solid: usize,
+    /// Bytes in the gaps before it.
+    before: usize,
+}
+
+impl<'b> Gaps<'b> {
+    fn new(bytes: &'b [u8]) -> Self {
+        let mut out = Gaps { bytes, seen: 0, solid: 0, before: 0 };
+        out.solid = out.next_solid();
+        out
+    }
+
+    fn next_solid(&self) -> usize {
+        let rest = self.bytes.get(self.seen..).unwrap_or_default();
+        self.seen + rest.iter().take_while(|c| c.is_ascii_whitespace()).count()
+    }
+
+    /// Bytes in the gaps before `at`, where a value may begin.
+    fn up_to(&self, at: usize) -> usize {
+        self.before + if self.solid < at { at - self.seen } else { 0 }
+    }
+
+    /// Goes on behind a value.
+    fn pass(&mut self, value: &Range<usize>) {
+        self.before = self.up_to(value.start);
+        self.seen = value.end;
+        self.solid = self.next_solid();
+    }
 }
 
 /// Whether only white space with a line break lies between two values.

@@ -11,7 +11,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::tape::{Id, Kind, Tape};
 use crate::options::{Level, Options};
-use crate::score::Query;
+use crate::score::{Query, scope};
 
 /// Fewer records than this are not worth a mark.
 const MIN_RECORDS: usize = 5;
@@ -21,12 +21,6 @@ const MAX_HIT_ROWS: usize = 3;
 const MIN_MAP_MEMBERS: usize = 12;
 /// Arrays below this many bytes are not worth a mark.
 const MIN_BYTES: usize = 400;
-/// Questions with one of these ask about all records at once.
-const ABOUT_ALL: [&str; 12] = [
-    "how many", "count ", "all ", "every ", "each ", "total", "average", "sum ", "list ", "most ", "compare",
-    "summar",
-];
-
 /// Where the literals of the question occur in the values of a text.
 #[derive(Debug)]
 pub struct Gate {
@@ -80,6 +74,16 @@ impl Gate {
     /// A gate that keeps a share of the records of every array, whatever is asked.
     pub fn by_share(share: f64, digest: bool) -> Self {
         Gate { hits: Vec::new(), literals: 0, digest, share: Some(share) }
+    }
+
+    /// The same without the hits inside `ranges`, which are in order.
+    pub fn outside(&self, ranges: &[Range<usize>]) -> Self {
+        let inside = |at: usize| {
+            let next = ranges.partition_point(|range| range.end <= at);
+            ranges.get(next).is_some_and(|range| range.start <= at)
+        };
+        let hits = self.hits.iter().copied().filter(|(at, _)| !inside(*at as usize)).collect();
+        Gate { hits, share: None, ..*self }
     }
 
     /// Keeps the hits inside values and keys of maps, in order; notes literals that are fields.
@@ -168,8 +172,8 @@ impl Gate {
 
 /// Where the literals of a question occur, in no particular order; `None` if it selects nothing.
 fn found(src: &str, query: &Query) -> Option<Vec<(Range<usize>, usize)>> {
-    let question = query.question.to_lowercase();
-    if query.literals.is_empty() || ABOUT_ALL.iter().any(|words| question.contains(words)) {
+    let asked = &query.question;
+    if query.literals.is_empty() || scope::asks_about_all(asked) || scope::asks_beyond(asked) {
         return None;
     }
     let finder = AhoCorasick::builder()

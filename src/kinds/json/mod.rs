@@ -21,14 +21,18 @@ mod nested;
 mod read;
 mod records;
 mod roles;
+mod row;
+mod rows;
+mod strings;
 mod table;
 mod tape;
 mod text;
 mod variants;
 mod write;
 
-use super::{Context, Kind};
+use super::{Context, Kind, Source};
 use crate::mark::{self, Omission, Rendered};
+use crate::score::scope;
 pub use extents::extents;
 use gate::Gate;
 use links::Named;
@@ -41,7 +45,7 @@ use write::{Writer, Written};
 pub struct Json;
 
 /// How sure this kind is of a text that parses as a whole.
-const WHOLE_CONFIDENCE: u8 = 95;
+const WHOLE_CONFIDENCE: u8 = 100;
 /// How sure it is of a text of which a good part is JSON.
 const PART_CONFIDENCE: u8 = 88;
 /// That part, in percent of the bytes.
@@ -57,11 +61,12 @@ impl Kind for Json {
     }
 
     fn recognise(&self, text: &str) -> u8 {
-        if text.trim_start().starts_with(['{', '[']) && Tape::parse(text).is_some() {
+        if text.trim_start().starts_with(['{', '[']) && tape::is_json(text) {
             return WHOLE_CONFIDENCE;
         }
-        let inside: usize = extents(text).into_iter().map(|range| range.len()).sum();
-        if inside * 100 >= text.trim().len().max(1) * MIN_SHARE_PERCENT { PART_CONFIDENCE } else { 0 }
+        // Rounded up.
+        let least = (text.trim().len().max(1) * MIN_SHARE_PERCENT).div_ceil(100);
+        if extents::cover(text, least) { PART_CONFIDENCE } else { 0 }
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
@@ -96,8 +101,11 @@ impl Kind for Json {
         (done > 0).then_some(out)
     }
 
-    fn expand(&self, body: &str, _words: &str) -> Option<String> {
+    fn expand(&self, body: &str, words: &str) -> Option<String> {
         let mut json = read::read(body)?;
+        if words.contains(strings::WORDS) {
+            json = strings::expand(&json)?;
+        }
         if body.ends_with('\n') {
             json.push('\n');
         }
@@ -107,9 +115,48 @@ impl Kind for Json {
 
 /// Writes one text that is JSON as a whole; `None` if it would not get shorter.
 fn encode(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
-    let minified = minify(tape);
     let named = Named::new(cx.query);
-    if let Some(Written { text: body, omissions, features }) = write(tape, &named, cx) {
+    let gate = if cx.may_omit() { Gate::new(tape, cx.query, cx.options) } else { None };
+    if let Some(changed) = change(tape, gate.as_ref(), cx) {
+        let new = Tape::parse(&changed.json)?;
+        let written = Writer::new(&new, &named, None).document();
+        let mut out = shorter(&new, written)
+            .unwrap_or_else(|| Rendered { text: changed.json.clone(), ..Rendered::default() });
+        out.omissions = changed.omissions;
+        out.transforms.extend(changed.transforms);
+        if changed.has_blocks {
+            let words = out.header.get_or_insert_default();
+            words.push_str(if words.is_empty() { "" } else { ", " });
+            words.push_str(strings::WORDS);
+        }
+        return Some(out);
+    }
+    shorter(tape, write(tape, &named, gate, cx))
+}
+
+/// The text with shorter strings, if these are what it is about.
+fn change(tape: &Tape<'_>, gate: Option<&Gate>, cx: &Context<'_>) -> Option<strings::Changed> {
+    // A system message's JSON is data of the caller: descriptions, not outputs.
+    if cx.source == Source::System {
+        return None;
+    }
+    let asked = &cx.query.question;
+    let may_select =
+        cx.may_omit() && !scope::asks_about_records(asked) && !strings::names_member(tape, asked);
+    if may_select
+        && let Some(passages) = strings::Passages::find(tape)
+        && !gate.is_some_and(|gate| passages.are_named(tape, gate))
+        && let Some(changed) = passages.shorten(tape, cx)
+    {
+        return Some(changed);
+    }
+    strings::compress(tape, may_select, cx)
+}
+
+/// What is written, or the minified text where that is shorter; `None` if neither is.
+fn shorter(tape: &Tape<'_>, written: Option<Written>) -> Option<Rendered> {
+    let minified = minify(tape);
+    if let Some(Written { text: body, omissions, features }) = written {
         let words = words(features);
         // The choice looks at the data alone, never at the white space of the text, so that minified
         // output is not changed when it is seen again.
@@ -129,8 +176,7 @@ fn encode(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
 }
 
 /// Writes a text with as much left out as the question and the caller's ratio ask for.
-fn write(tape: &Tape<'_>, named: &Named, cx: &Context<'_>) -> Option<Written> {
-    let gate = if cx.may_omit() { Gate::new(tape, cx.query, cx.options) } else { None };
+fn write(tape: &Tape<'_>, named: &Named, gate: Option<Gate>, cx: &Context<'_>) -> Option<Written> {
     let written = Writer::new(tape, named, gate.as_ref()).document()?;
     let Some(ratio) = cx.options.target_ratio.filter(|_| cx.may_omit()) else { return Some(written) };
     let goal = f64::from(cost::tokens(tape.src())) * ratio;
@@ -189,3 +235,5 @@ fn words(features: write::Features) -> String {
 mod round_trip;
 #[cfg(test)]
 mod selection;
+#[cfg(test)]
+mod strings_tests;

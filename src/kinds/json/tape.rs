@@ -50,15 +50,7 @@ impl<'s> Tape<'s> {
     pub fn parse(src: &'s str) -> Option<Self> {
         let end = u32::try_from(src.len()).ok()?;
         let mut nodes = vec![Node { start: 0, end, next: 1 }];
-        let bytes = src.as_bytes();
-        let mut at = skip_space(bytes, 0);
-        while at < bytes.len() {
-            let after = value(bytes, at, &mut |event| record(&mut nodes, event)).ok()?;
-            at = skip_space(bytes, after);
-            if at < bytes.len() && memchr::memchr(b'\n', &bytes[after..at]).is_none() {
-                return None;
-            }
-        }
+        values(src.as_bytes(), &mut |event| record(&mut nodes, event))?;
         nodes[0].next = u32::try_from(nodes.len()).ok()?;
         nodes.shrink_to_fit();
         Some(Tape { src, nodes })
@@ -159,6 +151,24 @@ impl<'s> Tape<'s> {
         }
         h
     }
+}
+
+/// Whether [`Tape::parse`] would parse a text.
+pub fn is_json(src: &str) -> bool {
+    u32::try_from(src.len()).is_ok() && values(src.as_bytes(), &mut |_| ()).is_some()
+}
+
+/// Scans values with line breaks between them; `None` if the bytes are anything else.
+fn values(bytes: &[u8], on: &mut impl FnMut(Event)) -> Option<()> {
+    let mut at = skip_space(bytes, 0);
+    while at < bytes.len() {
+        let after = value(bytes, at, on).ok()?;
+        at = skip_space(bytes, after);
+        if at < bytes.len() && memchr::memchr(b'\n', &bytes[after..at]).is_none() {
+            return None;
+        }
+    }
+    Some(())
 }
 
 /// Mixes `bytes` into `h` (FNV over words of eight bytes, finished by a multiply and shift).

@@ -178,6 +178,37 @@ pub fn decode(inner: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(out))
 }
 
+/// For offsets into the data of a string (in order, at characters' starts), the offsets into its inner
+/// bytes, escapes as in the source. `inner` is one that [`decode`] reads.
+pub fn source_offsets(inner: &str, offsets: &[usize]) -> Vec<usize> {
+    let b = inner.as_bytes();
+    let mut out = Vec::with_capacity(offsets.len());
+    // Bytes read of the source, and bytes of data that they make.
+    let (mut at, mut data) = (0, 0);
+    for &wanted in offsets {
+        while data < wanted && at < b.len() {
+            if b[at] != b'\\' {
+                let end = memchr::memchr(b'\\', &b[at..]).map_or(b.len(), |n| at + n);
+                let step = (end - at).min(wanted - data);
+                (at, data) = (at + step, data + step);
+                continue;
+            }
+            let unit =
+                |from: usize| u32::from_str_radix(inner.get(from..from + 4).unwrap_or(""), 16).unwrap_or(0);
+            let (used, bytes) = match b.get(at + 1) {
+                Some(b'u') => match unit(at + 2) {
+                    0xd800..=0xdbff => (12, 4),
+                    code => (6, char::from_u32(code).map_or(3, char::len_utf8)),
+                },
+                _ => (2, 1),
+            };
+            (at, data) = (at + used, data + bytes);
+        }
+        out.push(at.min(b.len()));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +227,17 @@ mod tests {
         assert!(is_bare("12", Place::Line, true) && is_bare("true", Place::Line, true));
         assert!(!is_bare("a;b", Place::Inside, false) && !is_bare("a(b", Place::Header, false));
         assert!(!is_bare("\u{a0}a", Place::Line, false) && !is_bare("a\u{7f}", Place::Line, false));
+    }
+
+    #[test]
+    fn offsets_into_data_are_found_in_the_source() {
+        let inner = "aé\\n\\u00e9b\\ud83d\\ude00 \\\"c";
+        let data = decode(inner).unwrap_or_default();
+        assert_eq!(data, "aé\né\u{62}😀 \"c");
+        let offsets: Vec<usize> = data.char_indices().map(|(at, _)| at).chain([data.len()]).collect();
+        let found = source_offsets(inner, &offsets);
+        let parts: Vec<&str> = found.windows(2).map(|w| &inner[w[0]..w[1]]).collect();
+        assert_eq!(parts, ["a", "é", "\\n", "\\u00e9", "b", "\\ud83d\\ude00", " ", "\\\"", "c"]);
     }
 
     #[test]

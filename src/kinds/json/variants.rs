@@ -44,23 +44,29 @@ pub(super) struct Variant<'s> {
     pub rows: Vec<usize>,
 }
 
+/// The same with numbers in place of keys, which are compared often.
+struct Numbered {
+    order: Vec<Key>,
+    rows: Vec<usize>,
+}
+
 /// The keys of each kind, in order of first appearance. Some records may be of none.
 pub(super) fn find<'s>(tape: &Tape<'s>, nodes: &[Id]) -> Vec<Variant<'s>> {
-    let Some(mut sequences) = sequences(tape, nodes) else { return Vec::new() };
+    let mut keys = Keys::default();
+    let Some(mut sequences) = sequences(tape, nodes, &mut keys) else { return Vec::new() };
     // Stable: sequences of equal frequency stay in order of appearance.
     sequences.sort_by_key(|sequence| std::cmp::Reverse(sequence.rows.len()));
-    let mut out: Vec<Variant<'s>> = Vec::new();
+    let mut out: Vec<Numbered> = Vec::new();
+    let mut places = vec![0; keys.names.len()];
     for sequence in sequences {
         let fitting = out.iter().enumerate().filter_map(|(i, variant)| {
-            let order = merged(&variant.order, &sequence.order)?;
-            let new = order.len() - variant.order.len();
-            let missing = order.len() - sequence.order.len();
+            let (new, missing) = difference(&variant.order, &sequence.order, &mut places)?;
             let most = sequence.order.len().min(variant.order.len()) * MAX_DIFFERENCE_PERCENT / 100;
-            (new + missing <= most).then_some((new * NEW_COLUMN_COST + missing, i, order))
+            (new + missing <= most).then_some((new * NEW_COLUMN_COST + missing, i))
         });
-        match fitting.min_by_key(|(cost, i, _)| (*cost, *i)) {
-            Some((_, i, order)) => {
-                out[i].order = order;
+        match fitting.min() {
+            Some((_, i)) => {
+                out[i].order = merged(&out[i].order, &sequence.order);
                 out[i].rows.extend(sequence.rows);
             }
             None if out.len() < MAX_SEQUENCES.min(2 * MAX_VARIANTS) => out.push(sequence),
@@ -74,19 +80,60 @@ pub(super) fn find<'s>(tape: &Tape<'s>, nodes: &[Id]) -> Vec<Variant<'s>> {
         variant.rows.sort_unstable();
     }
     out.sort_by_key(|variant| variant.rows[0]);
-    out
+    let name = |key: Key| keys.names.get(key as usize).copied().unwrap_or_default();
+    out.into_iter()
+        .map(|variant| Variant { order: variant.order.into_iter().map(name).collect(), rows: variant.rows })
+        .collect()
+}
+
+/// The number of a key.
+type Key = u32;
+
+/// The distinct keys of all records.
+#[derive(Default)]
+struct Keys<'s> {
+    names: Vec<&'s str>,
+    numbers: HashMap<&'s str, Key>,
+    /// For each key the one that followed it last: mostly the one that follows it again.
+    following: Vec<Key>,
+}
+
+impl<'s> Keys<'s> {
+    /// The number of a key that stands behind `before`.
+    fn number(&mut self, name: &'s str, before: Option<Key>) -> Key {
+        let guess = before.and_then(|before| self.following.get(before as usize)).copied();
+        if let Some(guess) = guess
+            && self.names.get(guess as usize) == Some(&name)
+        {
+            return guess;
+        }
+        // There are fewer keys than bytes, and bytes fit.
+        let next = self.names.len() as Key;
+        let number = *self.numbers.entry(name).or_insert(next);
+        if number == next {
+            self.names.push(name);
+            self.following.push(next);
+        }
+        if let Some(following) = before.and_then(|before| self.following.get_mut(before as usize)) {
+            *following = number;
+        }
+        number
+    }
 }
 
 /// The distinct sequences of keys, in order of appearance; `None` if there are too many.
-fn sequences<'s>(tape: &Tape<'s>, nodes: &[Id]) -> Option<Vec<Variant<'s>>> {
-    let mut known: HashMap<Vec<&'s str>, usize> = HashMap::new();
-    let mut out: Vec<Variant<'s>> = Vec::new();
+fn sequences<'s>(tape: &Tape<'s>, nodes: &[Id], numbers: &mut Keys<'s>) -> Option<Vec<Numbered>> {
+    let mut known: HashMap<Vec<Key>, usize> = HashMap::new();
+    let mut out: Vec<Numbered> = Vec::new();
+    let mut keys: Vec<Key> = Vec::new();
     for (row, &id) in nodes.iter().enumerate() {
         if id == NONE || tape.kind(id) != Kind::Object || tape.is_empty(id) {
             continue;
         }
-        let keys: Vec<&str> =
-            tape.members(id).take(MAX_MEMBERS + 1).map(|(key, _)| tape.inner(key)).collect();
+        keys.clear();
+        for (key, _) in tape.members(id).take(MAX_MEMBERS + 1) {
+            keys.push(numbers.number(tape.inner(key), keys.last().copied()));
+        }
         if keys.len() > MAX_MEMBERS {
             continue;
         }
@@ -100,37 +147,54 @@ fn sequences<'s>(tape: &Tape<'s>, nodes: &[Id]) -> Option<Vec<Variant<'s>>> {
             return None;
         }
         let mut seen = HashSet::new();
-        if keys.iter().all(|key| !key.contains('\\') && seen.insert(*key)) {
+        let is_plain = |key: &Key| numbers.names.get(*key as usize).is_some_and(|name| !name.contains('\\'));
+        if keys.iter().all(|key| is_plain(key) && seen.insert(*key)) {
             known.insert(keys.clone(), out.len());
-            out.push(Variant { order: keys, rows: vec![row] });
+            out.push(Numbered { order: keys.clone(), rows: vec![row] });
         } else {
             // Written plainly, however often it occurs.
-            known.insert(keys, usize::MAX);
+            known.insert(keys.clone(), usize::MAX);
         }
     }
     Some(out)
 }
 
-/// An order that both follow; `None` if there is none. Neither has a key twice.
-fn merged<'s>(a: &[&'s str], b: &[&'s str]) -> Option<Vec<&'s str>> {
-    if a == b {
-        return Some(a.to_vec());
+/// How many keys of `b` are not in `a`, and of `a` not in `b`; `None` if there is no order that both
+/// follow. Neither has a key twice. `places` has one zero per key, and has them again afterwards.
+fn difference(a: &[Key], b: &[Key], places: &mut [u32]) -> Option<(usize, usize)> {
+    for (i, key) in a.iter().enumerate() {
+        places[*key as usize] = i as u32 + 1;
     }
-    let place: HashMap<&str, usize> = a.iter().enumerate().map(|(i, key)| (*key, i)).collect();
+    let (mut at, mut common) = (0, 0);
+    let agree = b.iter().all(|key| match places[*key as usize] {
+        0 => true,
+        place if place <= at => false,
+        place => {
+            at = place;
+            common += 1;
+            true
+        }
+    });
+    for key in a {
+        places[*key as usize] = 0;
+    }
+    agree.then(|| (b.len() - common, a.len() - common))
+}
+
+/// The order that both follow, which exists.
+fn merged(a: &[Key], b: &[Key]) -> Vec<Key> {
+    let place: HashMap<Key, usize> = a.iter().enumerate().map(|(i, key)| (*key, i)).collect();
     let mut out = Vec::with_capacity(a.len() + b.len());
     let mut at = 0;
     for &key in b {
-        if let Some(&known) = place.get(key) {
-            if known < at {
-                return None;
-            }
-            out.extend_from_slice(&a[at..known]);
+        if let Some(&known) = place.get(&key) {
+            out.extend_from_slice(a.get(at..known).unwrap_or_default());
             at = known + 1;
         }
         out.push(key);
     }
-    out.extend_from_slice(&a[at..]);
-    Some(out)
+    out.extend_from_slice(a.get(at..).unwrap_or_default());
+    out
 }
 
 #[cfg(test)]
@@ -140,9 +204,13 @@ mod tests {
 
     #[test]
     fn orders_are_merged_where_they_agree() {
-        assert_eq!(merged(&["a", "c"], &["b", "c", "d"]).unwrap(), ["b", "a", "c", "d"]);
-        assert_eq!(merged(&["a", "b"], &["b", "a"]), None);
-        assert_eq!(merged(&[], &["b", "a"]).unwrap(), ["b", "a"]);
+        let mut places = [0; 5];
+        assert_eq!(difference(&[1, 3], &[2, 3, 4], &mut places), Some((2, 1)));
+        assert_eq!(merged(&[1, 3], &[2, 3, 4]), [2, 1, 3, 4]);
+        assert_eq!(difference(&[1, 2], &[2, 1], &mut places), None);
+        assert_eq!(difference(&[], &[2, 1], &mut places), Some((2, 0)));
+        assert_eq!(merged(&[], &[2, 1]), [2, 1]);
+        assert_eq!(places, [0; 5]);
     }
 
     fn rows(json: &str) -> Vec<(String, Vec<usize>)> {

@@ -13,6 +13,7 @@
 mod choose;
 mod cost;
 mod diagnostic;
+mod listed;
 mod noise;
 mod outlier;
 mod prefix;
@@ -49,8 +50,14 @@ impl Kind for Log {
         recognise::confidence(text)
     }
 
+    fn may_reach(&self, text: &str, least: u8) -> bool {
+        recognise::may_reach(text, least)
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
-        let selected = if cx.may_omit() { select(text, cx) } else { None };
+        // Every entry of a list counts, unless the caller says how much to keep.
+        let may_select = cx.may_omit() && (cx.options.target_ratio.is_some() || !recognise::is_list(text));
+        let selected = if may_select { select(text, cx) } else { None };
         let Some(mut rendered) = selected else {
             return lossless(text);
         };
@@ -126,5 +133,7 @@ fn write_selected(
     (!rendered.omissions.is_empty()).then_some(rendered)
 }
 
+#[cfg(test)]
+mod formats;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,30 @@
 //! Whether a text is a log. Looks at a bounded sample of lines.
 
 use super::testrun::{self, Role};
-use super::{diagnostic, severity, template, timestamp, trace};
+use super::{diagnostic, listed, severity, template, timestamp, trace};
 
 /// Lines looked at: from the start, the middle and the end.
 const SAMPLE: usize = 60;
 /// Bytes looked at in each of the three places.
 const SAMPLE_BYTES: usize = 16 * 1024;
+
+/// From this share of lines that look like matches of a search, for the times in them …
+const MISTAKABLE_SHARE: f64 = 0.3;
+/// … a log is so sure.
+const SURE_OF_MISTAKABLE: u8 = 99;
+/// How sure it is of any other text.
+const SURE_OF_OTHERS: u8 = 90;
+
+/// Whether [`confidence`] could be `least` or more.
+pub(super) fn may_reach(text: &str, least: u8) -> bool {
+    if least <= SURE_OF_OTHERS {
+        return true;
+    }
+    let lines = sample(text);
+    let filled = lines.iter().filter(|l| !l.trim().is_empty()).count();
+    let mistakable = lines.iter().filter(|l| looks_like_match(l)).count();
+    least <= SURE_OF_MISTAKABLE && mistakable as f64 >= MISTAKABLE_SHARE * filled as f64
+}
 
 /// Confidence that `text` is a log, 0 to 100.
 pub(super) fn confidence(text: &str) -> u8 {
@@ -32,7 +50,7 @@ pub(super) fn confidence(text: &str) -> u8 {
     if stamped >= 0.3 {
         // Surer than a search that takes the hours for a file's name.
         let mistakable = share(filled.iter().filter(|l| looks_like_match(l)).count());
-        return if stamped >= 0.8 && mistakable >= 0.3 { 99 } else { 85 };
+        return if stamped >= 0.8 && mistakable >= MISTAKABLE_SHARE { SURE_OF_MISTAKABLE } else { 85 };
     }
     if share(framed) >= 0.3 || traces.iter().any(|t| t.frames.len() >= 2) && share(framed) >= 0.1 {
         return 80;
@@ -53,6 +71,12 @@ pub(super) fn confidence(text: &str) -> u8 {
         return 52;
     }
     0
+}
+
+/// Whether `text` is a list rather than a log.
+pub(super) fn is_list(text: &str) -> bool {
+    let lines: Vec<&str> = sample(text).into_iter().filter(|line| !line.trim().is_empty()).collect();
+    listed::is_list(&lines)
 }
 
 fn sample(text: &str) -> Vec<&str> {
@@ -178,7 +202,9 @@ fn repeated(lines: &[&str]) -> f64 {
     let ranges = crate::select::lines(&text);
     let templates = template::Templates::mine(&text, &ranges, false);
     let worded = ranges.iter().filter(|r| text[(*r).clone()].split_whitespace().count() >= 4).count();
-    if (worded as f64) < 0.8 * lines.len() as f64 || severity::severities(&text, &ranges).is_empty() {
+    if (worded as f64) < 0.8 * lines.len() as f64
+        || severity::severities(&text, &ranges).iter().all(|s| *s == severity::Severity::None)
+    {
         return 0.0;
     }
     1.0 - templates.list.len() as f64 / lines.len() as f64

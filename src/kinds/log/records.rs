@@ -4,6 +4,8 @@
 //! As records they would all stay; as a log, what repeats may go while every error stays. A line is a
 //! record of a log if it is an object that says when, and how bad it is or what happened. Cost: linear.
 
+use std::collections::HashSet;
+
 use super::severity::Severity;
 use super::view::View;
 
@@ -122,10 +124,27 @@ pub(super) fn severity(line: &str) -> Severity {
 }
 
 impl View<'_> {
-    /// Judges the lines as records, too.
+    /// Judges the lines as records, too. What a failed test printed belongs to its failure.
     pub fn judge_records(&mut self) {
-        for (i, line) in self.lines.iter().enumerate() {
-            self.severity[i] = self.severity[i].max(severity(&self.text[line.clone()]));
+        let text = self.text;
+        let name = |i: usize| value(&text[self.lines[i].clone()], "Test")?.split(',').next();
+        let is_output = |line: &str| {
+            value(line, "Action").is_some_and(|action| action.starts_with("\"output\""))
+                && !value(line, "Output").is_some_and(|said| said.starts_with("\"=== "))
+        };
+        let judged: Vec<Severity> = self.lines.iter().map(|line| severity(&text[line.clone()])).collect();
+        let failed: HashSet<&str> =
+            (0..judged.len()).filter(|i| judged[*i] == Severity::Strong).filter_map(name).collect();
+        let printed: Vec<bool> = (0..judged.len())
+            .map(|i| {
+                !failed.is_empty()
+                    && is_output(&text[self.lines[i].clone()])
+                    && name(i).is_some_and(|name| failed.contains(name))
+            })
+            .collect();
+        for (i, (judged, printed)) in judged.into_iter().zip(printed).enumerate() {
+            let judged = if printed { Severity::Strong } else { judged };
+            self.severity[i] = self.severity[i].max(judged);
         }
     }
 }

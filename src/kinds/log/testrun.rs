@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 pub(super) enum Role {
     /// White space.
     Blank,
-    /// pytest's `E   …` and `>   …`.
+    /// What was expected and what came: pytest's `E   …` and `>   …`, `left: …`, `Expected: …`.
     Detail,
     /// `=====`, `-----`: separates, says nothing.
     Ruler,
@@ -49,6 +49,10 @@ const STARTS: &[(Role, &[&str])] = &[
         "# pass ", "# fail ", "Build FAILED", "Build succeeded", "ninja: ", "FAIL\t", "npm ERR!",
         "npm error", "Finished ", "error: aborting", "error: could not compile", "warning: `",
         "tests finished", "Script exited",
+    ]),
+    (Role::Detail, &[
+        "actual: ", "expected: ", "Expected: ", "Received: ", "Actual: ", "Expected:  ", "Received:  ",
+        "left: ", "right: ", "Expected number of calls:", "Received number of calls:", "but was: ",
     ]),
     (Role::Fail, &[
         "FAILED ", "FAILED: ", "FAIL ", "FAIL: ", "ERROR: ", "ERROR ", "--- FAIL", "not ok ", "✗ ",
@@ -175,6 +179,8 @@ fn by_shape(line: &str, first: u8, last: u8) -> Option<Role> {
         }
     }
     match first {
+        // AddressSanitizer: `0x602… is located 10 bytes inside of 16-byte region […)`
+        b'0' if line.starts_with("0x") && line.contains(" is located ") => return Some(Role::Detail),
         b'0'..=b'9' if line.len() < MAX_COUNT_BYTES => {
             let rest = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
             if COUNTED.iter().any(|w| rest.starts_with(w)) {
@@ -358,6 +364,8 @@ mod tests {
             ("Ran 21 tests in 0.1s", Role::Summary),
             ("[INFO] Running com.shop.CartTest", Role::Pass),
             ("55730 characters elided", Role::Summary),
+            ("  actual: { sum: 17 },", Role::Detail),
+            ("0x6020 is located 10 bytes inside of 16-byte region [0x6010,0x6020)", Role::Detail),
             ("> Task :app:classes", Role::Progress),
             ("  Failed Shop.TaxTests.Rounds(region: \"DE\") [12 ms]", Role::Fail),
             ("  Passed Shop.CartTests.Adds(item: 3) [< 1 ms]", Role::Pass),

@@ -10,7 +10,7 @@ use crate::score::Query;
 use crate::tokens::Counter;
 use proptest::prelude::*;
 
-fn compressed(text: &str, question: &str, options: Options) -> Option<Rendered> {
+pub(super) fn compressed(text: &str, question: &str, options: Options) -> Option<Rendered> {
     let counter = Counter::for_model("gpt-4o");
     let query = Query::new(question, "");
     let cx = Context {
@@ -23,7 +23,7 @@ fn compressed(text: &str, question: &str, options: Options) -> Option<Rendered> 
     Log.compress(text, &cx)
 }
 
-fn balanced(text: &str, question: &str) -> String {
+pub(super) fn balanced(text: &str, question: &str) -> String {
     compressed(text, question, Options::default()).unwrap().text
 }
 
@@ -208,7 +208,7 @@ fn hostile_texts_come_back_quickly() {
 }
 
 /// Puts the gone lines back in place of their marks.
-fn restored(r: &Rendered, text: &str) -> String {
+pub(super) fn restored(r: &Rendered, text: &str) -> String {
     let mut body = match &r.header {
         Some(words) => Log.expand(&r.text, words).unwrap(),
         None => r.text.clone(),

@@ -2,9 +2,11 @@
 //!
 //! A web page becomes its readable text behind one mark that names the rule; the page itself counts as
 //! omitted, so it can be had back. Source files and templates, where the tags are what matters, stay. XML
-//! lists are treated like records: behind a gate, only what the question names stays. YAML and TOML have
+//! lists are treated like records: behind a gate, only what the question names stays, else they are
+//! written as rows without loss ([`forms`]). YAML and TOML have
 //! nothing to gain without loss and are left alone. Cost: linear.
 
+mod forms;
 mod html;
 mod xml;
 
@@ -29,29 +31,41 @@ impl Kind for Markup {
 
     fn recognise(&self, text: &str) -> u8 {
         match form(text) {
-            Form::Page => 95,
+            Form::Page => MOST_SURE,
             Form::Fragment => 80,
-            Form::Xml => 85,
+            // Surer than a log that has tags in its lines.
+            Form::Xml => 94,
             Form::Other => 0,
         }
     }
 
-    fn surest(&self) -> u8 {
-        95
+    fn may_reach(&self, _text: &str, least: u8) -> bool {
+        least <= MOST_SURE
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
-        if !cx.may_omit() {
-            return None;
-        }
         match form(text) {
-            Form::Xml => xml::select(text, cx),
-            Form::Page if !wants_source(text, cx) => Some(page(text)),
-            Form::Fragment if !wants_source(text, cx) && is_fetched(cx) => Some(page(text)),
+            Form::Xml => cx.may_omit().then(|| xml::select(text, cx)).flatten().or_else(|| rows(text)),
+            Form::Page if cx.may_omit() && !wants_source(text, cx) => Some(page(text)),
+            Form::Fragment if cx.may_omit() && !wants_source(text, cx) && is_fetched(cx) => Some(page(text)),
             _ => None,
         }
     }
+
+    fn expand(&self, body: &str, words: &str) -> Option<String> {
+        (words == forms::WORDS).then(|| forms::decode(body)).flatten()
+    }
 }
+
+/// XML with its list of records as rows.
+fn rows(text: &str) -> Option<Rendered> {
+    let text = forms::encode(text, &xml::records(text)?)?;
+    let (header, transforms) = (Some(forms::WORDS.to_owned()), vec!["markup:rows"]);
+    Some(Rendered { text, header, transforms, ..Rendered::default() })
+}
+
+/// How sure it is of a whole page.
+const MOST_SURE: u8 = 95;
 
 enum Form {
     /// A whole HTML page.
@@ -92,7 +106,8 @@ fn form(text: &str) -> Form {
     if tags >= 8 && tags * 5 >= all {
         return Form::Fragment;
     }
-    let closing = memchr::memmem::find_iter(head.as_bytes(), b"</").count();
+    let count = |end: &[u8]| memchr::memmem::find_iter(head.as_bytes(), end).count();
+    let closing = count(b"</") + count(b"/>");
     let is_xml = closing >= 5 && closing * 5 >= all && text.trim_end().ends_with('>');
     if is_xml { Form::Xml } else { Form::Other }
 }

@@ -24,6 +24,10 @@ const MAX_DEPTH: usize = 256;
 
 /// Leaves out the records that the question does not concern.
 pub(super) fn select(text: &str, cx: &Context<'_>) -> Option<Rendered> {
+    let asked = &cx.query.question;
+    if score::scope::asks_about_all(asked) || score::scope::asks_beyond(asked) {
+        return None;
+    }
     let records = records(text)?;
     let inside: usize = records.iter().map(Range::len).sum();
     if (inside as f64) < MIN_LIST_SHARE * text.len() as f64 {
@@ -98,7 +102,7 @@ struct Element<'t> {
 }
 
 /// The longest list of sibling elements of one name, each with the blanks around it that make it a line.
-fn records(text: &str) -> Option<Vec<Range<usize>>> {
+pub(super) fn records(text: &str) -> Option<Vec<Range<usize>>> {
     let bytes = text.as_bytes();
     let mut stack: Vec<Element<'_>> = Vec::new();
     let mut best: (usize, Vec<Range<usize>>) = (0, Vec::new());

@@ -7,7 +7,7 @@
 
 mod plan;
 pub mod rank;
-mod recognise;
+pub(super) mod recognise;
 mod sentences;
 pub mod split;
 #[cfg(test)]
@@ -33,6 +33,10 @@ const MIN_TERMS_UNSURE: usize = 3;
 /// A question of which no passage has more than this share is about something else.
 const MIN_COVERAGE: f64 = 0.15;
 
+/// A question of so few terms that points at the text or at what to do ("What is wrong here?") asks about
+/// all of it.
+const MAX_TERMS_ABOUT_ALL: usize = 2;
+
 impl Kind for Prose {
     fn name(&self) -> &'static str {
         "prose"
@@ -42,52 +46,60 @@ impl Kind for Prose {
         recognise::confidence(text)
     }
 
-    fn surest(&self) -> u8 {
-        recognise::MARKED
-    }
-
-    fn recognise_above(&self, text: &str, floor: u8) -> u8 {
-        // Only passages with numbers make it surer than usual; they are quickly told.
-        if floor >= recognise::MARKED || (floor >= recognise::USUAL && !recognise::is_marked(text)) {
-            return 0;
-        }
-        self.recognise(text)
+    fn may_reach(&self, text: &str, least: u8) -> bool {
+        recognise::may_reach(text, least)
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
-        if !cx.may_omit() {
-            return None;
-        }
-        let asked = question::question(&cx.query.question);
-        if asked.is_none() && cx.options.target_ratio.is_none() {
+        // Units count bytes in 32 bits.
+        if !may_select(cx) || u32::try_from(text.len()).is_err() {
             return None;
         }
         let document = split::split(text);
-        let words = asked.map_or("", |q| q.text);
-        let own = question::terms(words);
-        let call: Vec<String> = if asked.is_some() { call_terms(&cx.query.call) } else { Vec::new() };
-        let reading = rank::Reading::new(text, &document, &own, &call);
-        let tokens = plan::estimate(text);
-        let budget = match cx.options.target_ratio {
-            Some(ratio) => tokens * ratio,
-            None => {
-                let coverage = reading.coverage();
-                if !is_answerable(asked?, own.len(), coverage) {
-                    return None;
-                }
-                let is_aggressive = cx.options.level == Level::Aggressive;
-                plan::amount(tokens, coverage, question::is_comparison(words), is_aggressive)?
-            }
-        };
-        let scores = reading.scores(words, &rank::Weights::default());
-        drop(reading);
         let must = must_keep(text, &document, cx.source);
-        let keep = plan::choose(text, &document, &scores, &must, budget);
-        if keep.iter().all(|keep| *keep) {
-            return None;
-        }
+        let keep = select(text, &document, cx, &must)?;
         Some(mark::render(text, plan::pieces(&document, &keep), vec!["prose:select"]))
     }
+}
+
+/// Whether sentences may go at all: a question asks for a part of the text, or the caller names a ratio.
+fn may_select(cx: &Context<'_>) -> bool {
+    cx.may_omit() && (cx.options.target_ratio.is_some() || question::question(&cx.query.question).is_some())
+}
+
+/// Which units of `document`, a split of `text`, stay; `None` if all do. Those in `must` do.
+pub(super) fn select(
+    text: &str,
+    document: &split::Document,
+    cx: &Context<'_>,
+    must: &[bool],
+) -> Option<Vec<bool>> {
+    if !may_select(cx) {
+        return None;
+    }
+    let asked = question::question(&cx.query.question);
+    let words = asked.map_or("", |q| q.text);
+    let own = question::terms(words);
+    let call: Vec<String> = if asked.is_some() { call_terms(&cx.query.call) } else { Vec::new() };
+    let reading = rank::Reading::new(text, document, &own, &call);
+    let tokens = plan::estimate(text);
+    let budget = match cx.options.target_ratio {
+        Some(ratio) => tokens * ratio,
+        None => {
+            let coverage = reading.coverage();
+            if own.len() <= MAX_TERMS_ABOUT_ALL && question::points_at_text(words)
+                || !is_answerable(asked?, own.len(), coverage)
+            {
+                return None;
+            }
+            let is_aggressive = cx.options.level == Level::Aggressive;
+            plan::amount(tokens, coverage, question::is_comparison(words), is_aggressive)?
+        }
+    };
+    let scores = reading.scores(words, &rank::Weights::default());
+    drop(reading);
+    let keep = plan::choose(text, document, &scores, must, budget);
+    keep.contains(&false).then_some(keep)
 }
 
 fn is_answerable(question: Question<'_>, term_count: usize, coverage: f64) -> bool {
@@ -117,8 +129,6 @@ fn must_keep(text: &str, document: &split::Document, source: Source) -> Vec<bool
     let n = document.units.len();
     let is_edge = |i: usize| i < EDGE || i + EDGE >= n;
     (0..n)
-        .map(|i| {
-            source == Source::User && is_edge(i) && lines::is_remark(&text[document.units[i].range.clone()])
-        })
+        .map(|i| source == Source::User && is_edge(i) && lines::is_remark(&text[document.units[i].range()]))
         .collect()
 }

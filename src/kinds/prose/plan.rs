@@ -42,7 +42,7 @@ pub fn amount(tokens: f64, coverage: f64, is_comparison: bool, is_aggressive: bo
 /// Which units stay, within `budget` tokens: the fixed ones of passages of which something stays, the
 /// sentences flagged in `must`, and the best of the others.
 pub fn choose(text: &str, document: &Document, scores: &[f64], must: &[bool], budget: f64) -> Vec<bool> {
-    let costs: Vec<f64> = document.units.iter().map(|u| estimate(&text[u.range.clone()])).collect();
+    let costs: Vec<f64> = document.units.iter().map(|u| estimate(&text[u.range()])).collect();
     let head = |p: &Passage| -> f64 {
         p.units.clone().filter(|i| document.units[*i].is_fixed).map(|i| costs[i]).sum()
     };
@@ -115,7 +115,7 @@ pub fn pieces(document: &Document, keep: &[bool]) -> Vec<Piece> {
         let is_gone = passage.may_go && passage.units.clone().all(|i| !keep[i]);
         if is_gone {
             sentence += units.iter().filter(|u| !u.is_fixed).count();
-            let range = first.range.start..last.range.end;
+            let range = first.range().start..last.range().end;
             omit(&mut out, range, Unit::Passage, p + 1 - before_first);
             continue;
         }
@@ -124,11 +124,11 @@ pub fn pieces(document: &Document, keep: &[bool]) -> Vec<Piece> {
             sentence += usize::from(!unit.is_fixed);
             if keep[i] {
                 match out.last_mut() {
-                    Some(Piece::Keep(range)) => range.end = unit.range.end,
-                    _ => out.push(Piece::Keep(unit.range.clone())),
+                    Some(Piece::Keep(range)) => range.end = unit.range().end,
+                    _ => out.push(Piece::Keep(unit.range())),
                 }
             } else {
-                omit(&mut out, unit.range.clone(), Unit::Sentence, sentence);
+                omit(&mut out, unit.range(), Unit::Sentence, sentence);
             }
         }
     }

@@ -65,7 +65,7 @@ pub struct Reading<'d> {
 impl<'d> Reading<'d> {
     /// Reads `document` for a question of these terms and a tool call of those.
     pub fn new(text: &'d str, document: &'d Document, terms: &[String], call: &[String]) -> Self {
-        let index = Index::new(document.units.iter().map(|u| &text[u.range.clone()]));
+        let index = Index::new(document.units.iter().map(|u| &text[u.range()]));
         let mut query = index.weigh(terms);
         let own: HashSet<&String> = terms.iter().collect();
         for term in call.iter().filter(|term| !own.contains(term)) {
@@ -98,13 +98,13 @@ impl<'d> Reading<'d> {
         let order = (0..n).filter(|i| is_sentence(*i) && base[*i] > 0.0).collect();
         let weighed: Vec<(usize, f64)> =
             best_of(order, &base, FEEDBACK_SENTENCES).iter().map(|i| (*i, base[*i])).collect();
-        let feedback = units.scores(&telling(units, &weighed, &in_query, FEEDBACK_TERMS, units.len()));
+        let mut feedback = units.scorer(&telling(units, &weighed, &in_query, FEEDBACK_TERMS, units.len()));
 
         // Second hop: words of the best passages that few others have.
         let matching = (0..passages.len()).filter(|p| passage_scores[*p] > 0.0).collect();
         let best = best_of(matching, &passage_scores, HOP_PASSAGES);
         let weighed: Vec<(usize, f64)> = best.iter().map(|p| (*p, passage_scores[*p])).collect();
-        let hop = units.scores(&telling(passages, &weighed, &in_query, 30, (passages.len() / 3).max(3)));
+        let mut hop = units.scorer(&telling(passages, &weighed, &in_query, 30, (passages.len() / 3).max(3)));
         let seen: HashSet<TermId> = best.iter().flat_map(|p| passages.terms(*p)).copied().collect();
 
         let answer = AnswerType::of(question);
@@ -133,12 +133,12 @@ impl<'d> Reading<'d> {
                 + if is_met { w.hop_title } else { 0.0 };
             let mut first = true;
             for i in passage.units.clone().filter(|i| is_sentence(*i)) {
-                let sentence = &text[document.units[i].range.clone()];
+                let sentence = &text[document.units[i].range()];
                 scores[i] = base[i]
                     + shared
                     + w.answer * answer.share(sentence)
-                    + w.feedback * feedback[i]
-                    + w.hop * hop[i]
+                    + w.feedback * feedback.score(i)
+                    + w.hop * hop.score(i)
                     + if first { w.first } else { 0.0 };
                 first = false;
                 if said.again(units, i) {

@@ -1,6 +1,8 @@
 //! Whether a text is written language: sentences of words, not code, logs, listings or tables. Looks at
 //! a bounded part of the text.
 
+use std::ops::Range;
+
 use crate::blocks::{lines, passages};
 
 /// How much of the text is looked at: its start and its middle, in bytes each.
@@ -12,33 +14,32 @@ const MIN_WORD_SHARE: f64 = 0.75;
 /// Written sentences are shorter than this on average, in bytes.
 const MAX_SENTENCE_BYTES: f64 = 600.0;
 
-/// Confidence in sentences, and in sentences in passages that a retriever has numbered.
-pub(super) const USUAL: u8 = 70;
-pub(super) const MARKED: u8 = 90;
-/// Fewer numbered passages are no retriever's.
+/// How sure it is of sentences, and of passages that a pipeline has numbered …
+const SURE_OF_SENTENCES: u8 = 70;
+const SURE_OF_PASSAGES: u8 = 90;
+/// … so many of them at least.
 const MIN_MARKERS: usize = 2;
 
+/// Whether [`confidence`] could be `least` or more.
+pub(super) fn may_reach(text: &str, least: u8) -> bool {
+    let markers = |part: &str| {
+        let is_sure = |line: &Range<usize>| passages::marker(&part[line.clone()]).is_some_and(|m| m.is_sure);
+        lines::lines(part, 0..part.len()).filter(is_sure).take(MIN_MARKERS).count()
+    };
+    least <= SURE_OF_SENTENCES
+        || least <= SURE_OF_PASSAGES && samples(text).map(markers).sum::<usize>() >= MIN_MARKERS
+}
+
 /// Confidence that `text` is prose, 0 to 100.
-pub(super) fn confidence(text: &str) -> u8 {
+pub fn confidence(text: &str) -> u8 {
     let mut seen = Seen::default();
-    samples(text).for_each(|sample| seen.look(sample));
+    samples(text).for_each(|part| seen.look(part));
     seen.confidence()
 }
 
-/// Whether the samples have numbered passages: if not, confidence is at most [`USUAL`].
-pub(super) fn is_marked(text: &str) -> bool {
-    let count =
-        |sample| lines::lines(sample, 0..sample.len()).filter(|l| is_marker(&sample[l.clone()])).count();
-    samples(text).map(count).sum::<usize>() >= MIN_MARKERS
-}
-
-fn is_marker(line: &str) -> bool {
-    passages::marker(line).is_some_and(|m| m.is_sure)
-}
-
 fn samples(text: &str) -> impl Iterator<Item = &str> {
-    let middle = (text.len() > 3 * SAMPLE_BYTES).then(|| sample(text, text.len() / 2));
-    std::iter::once(sample(text, 0)).chain(middle)
+    let is_long = text.len() > 3 * SAMPLE_BYTES;
+    std::iter::once(sample(text, 0)).chain(is_long.then(|| sample(text, text.len() / 2)))
 }
 
 fn sample(text: &str, from: usize) -> &str {
@@ -75,7 +76,7 @@ impl Seen {
             }
             let body = line.trim();
             self.bytes += body.len();
-            self.markers += usize::from(is_marker(line));
+            self.markers += usize::from(passages::marker(line).is_some_and(|m| m.is_sure));
             if lines::is_data(line) {
                 self.data += body.len();
             }
@@ -129,7 +130,7 @@ impl Seen {
         if data > MAX_DATA_SHARE || words < MIN_WORD_SHARE || sentence > MAX_SENTENCE_BYTES {
             return 0;
         }
-        if self.markers >= MIN_MARKERS { MARKED } else { USUAL }
+        if self.markers >= MIN_MARKERS { SURE_OF_PASSAGES } else { SURE_OF_SENTENCES }
     }
 }
 

@@ -3,9 +3,6 @@
 //! Every file stays named as long as the budget allows, with the number of its matches left out; the
 //! first and last matches of each file stay longest, and all that the question names. Linear.
 
-use std::collections::HashSet;
-use std::ops::Range;
-
 use super::matches::{GROUP_SEPARATOR, Line, Parsed};
 use crate::options::{Level, Options};
 use crate::score::Query;
@@ -49,14 +46,13 @@ pub struct Choice {
 impl Choice {
     /// Everything stays.
     pub fn all(parsed: &Parsed<'_>) -> Self {
-        Choice { keep: vec![true; parsed.lines.len()], named: vec![true; parsed.paths.len()] }
+        Choice { keep: vec![true; parsed.len()], named: vec![true; parsed.paths.len()] }
     }
 }
 
 /// Chooses. `tokens` counts the source, for an explicit ratio.
 pub fn choose(
     parsed: &Parsed<'_>,
-    ranges: &[Range<usize>],
     text: &str,
     query: &Query,
     options: &Options,
@@ -64,7 +60,7 @@ pub fn choose(
 ) -> Choice {
     let mut choice = Choice::all(parsed);
     let units = Units::new(parsed);
-    let (hits, is_gated) = hits(parsed, ranges, text, query);
+    let (hits, is_gated) = hits(parsed, text, query);
     let is_aggressive = options.level == Level::Aggressive;
     let budget = match options.target_ratio {
         Some(ratio) => (ratio * tokens() as f64) as usize,
@@ -74,7 +70,7 @@ pub fn choose(
         }
         None => many_budget(units.total, is_aggressive),
     };
-    for (i, line) in parsed.lines.iter().enumerate() {
+    for (i, line) in parsed.lines().enumerate() {
         choice.keep[i] = hits[i] || line.hit.is_none() || line.raw.len() <= LONG_BYTES;
     }
     // A file's first match stays, unless the caller set a ratio or nobody would read so many files.
@@ -108,80 +104,88 @@ fn share(of: usize, (numerator, denominator): (usize, usize)) -> usize {
 /// What lines cost and how dear each is to its file.
 struct Units {
     /// Tokens of each line once it is grouped.
-    cost: Vec<usize>,
+    cost: Vec<u32>,
     /// Place of a line in the order in which its file is kept: first, second, last, third, …
-    rank: Vec<usize>,
+    rank: Vec<u32>,
     total: usize,
 }
 
 impl Units {
-    fn new<'t>(parsed: &Parsed<'t>) -> Self {
-        let mut seen: HashSet<&str> = HashSet::with_capacity(parsed.lines.len());
-        let cost_of = |line: &Line<'t>| match line.hit {
+    fn new(parsed: &Parsed<'_>) -> Self {
+        let cost_of = |(i, line): (usize, Line<'_>)| match line.hit {
             // A text that was there before is joined or named, see `group`.
-            Some(hit) if !seen.insert(hit.text) => REPEATED_TOKENS,
+            Some(_) if parsed.first_with_text(i) != i => REPEATED_TOKENS,
             Some(hit) => hit.text.len() / BYTES_PER_TOKEN + REPEATED_TOKENS,
             None => line.raw.len() / BYTES_PER_TOKEN + 1,
         };
-        let cost: Vec<usize> = parsed.lines.iter().map(cost_of).collect();
+        let cost: Vec<u32> = parsed.lines().enumerate().map(|line| small(cost_of(line))).collect();
         let paths: usize = parsed.paths.iter().map(|path| path.len() / BYTES_PER_TOKEN + 1).sum();
-        let total = paths + cost.iter().sum::<usize>();
+        let total = paths + cost.iter().map(|cost| *cost as usize).sum::<usize>();
         Units { rank: ranks(parsed), cost, total }
     }
+
+    fn cost(&self, line: usize) -> usize {
+        self.cost.get(line).map_or(0, |cost| *cost as usize)
+    }
+
+    fn rank(&self, line: usize) -> usize {
+        self.rank.get(line).map_or(0, |rank| *rank as usize)
+    }
+}
+
+/// Costs and ranks are below the number of a text's bytes, which fits.
+fn small(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// Chunks (a match with its context) of each file, numbered from the outside in: two of the front,
 /// then one of the back. Lines of a chunk share its rank.
-fn ranks(parsed: &Parsed<'_>) -> Vec<usize> {
-    let mut chunk_of = vec![0; parsed.lines.len()];
-    let mut chunks = vec![0_usize; parsed.paths.len()];
-    let mut is_open = false;
+fn ranks(parsed: &Parsed<'_>) -> Vec<u32> {
+    // First the chunk of each line, which then gives way to its rank.
+    let mut out = vec![0_u32; parsed.len()];
+    let mut chunks = vec![0_u32; parsed.paths.len()];
     let mut last_path = None;
-    for (i, line) in parsed.lines.iter().enumerate() {
-        let Some(hit) = line.hit else {
-            is_open = false;
-            continue;
-        };
-        let continues = is_open && parsed.has_context && last_path == Some(hit.path);
-        if !continues {
-            chunks[hit.path] += 1;
+    for (i, chunk) in out.iter_mut().enumerate() {
+        let path = parsed.path_of(i);
+        if let Some(path) = path {
+            let continues = parsed.has_context && last_path == Some(path);
+            chunks[path] += u32::from(!continues);
+            *chunk = chunks[path] - 1;
         }
-        chunk_of[i] = chunks[hit.path] - 1;
-        is_open = true;
-        last_path = Some(hit.path);
+        last_path = path;
     }
-    let rank = |line: usize| {
-        let Some(hit) = parsed.lines[line].hit else { return 0 };
-        let (chunk, n) = (chunk_of[line], chunks[hit.path]);
-        let from_back = n - 1 - chunk;
+    for (i, rank) in out.iter_mut().enumerate() {
+        let Some(path) = parsed.path_of(i) else { continue };
+        let (chunk, from_back) = (*rank, chunks[path] - 1 - *rank);
         // Front chunks have ranks 0 1 3 4 6 7 …, back chunks 2 5 8 …
-        (chunk + chunk / 2).min(from_back * 3 + 2)
-    };
-    (0..parsed.lines.len()).map(rank).collect()
+        *rank = chunk.saturating_add(chunk / 2).min(from_back.saturating_mul(3).saturating_add(2));
+    }
+    out
 }
 
 /// Lines that the question names, and whether it names anything in particular.
-fn hits(parsed: &Parsed<'_>, ranges: &[Range<usize>], text: &str, query: &Query) -> (Vec<bool>, bool) {
-    let mut out = vec![false; ranges.len()];
+fn hits(parsed: &Parsed<'_>, text: &str, query: &Query) -> (Vec<bool>, bool) {
+    let mut out = vec![false; parsed.len()];
     let mut is_gated = false;
-    let text_limit = MAX_HITS.max(ranges.len() / 10);
-    let path_limit = ranges.len() / 2;
+    let text_limit = MAX_HITS.max(parsed.len() / 10);
+    let path_limit = parsed.len() / 2;
     for literal in &query.literals {
         let mut in_paths = Vec::new();
         let mut in_texts = Vec::new();
         let mut line = 0;
         for at in memchr::memmem::find_iter(text.as_bytes(), literal.as_bytes()) {
-            while ranges[line].end <= at {
+            while line + 1 < parsed.len() && parsed.range(line..line + 1).end <= at {
                 line += 1;
             }
-            let Some(hit) = parsed.lines[line].hit else {
+            let Some(path) = parsed.path_of(line) else {
                 // The heading of a file names every match below it.
                 if in_paths.len() <= path_limit {
                     in_paths.extend(below_heading(parsed, line));
                 }
                 continue;
             };
-            let in_path = parsed.style.pathed && at < ranges[line].start + parsed.paths[hit.path].len();
+            let in_path =
+                parsed.style.pathed && at < parsed.range(line..line + 1).start + parsed.paths[path].len();
             let (list, limit) =
                 if in_path { (&mut in_paths, path_limit) } else { (&mut in_texts, text_limit) };
             if list.last() != Some(&line) && list.len() <= limit {
@@ -203,10 +207,9 @@ fn hits(parsed: &Parsed<'_>, ranges: &[Range<usize>], text: &str, query: &Query)
 
 /// The matches below a path on a line of its own.
 fn below_heading(parsed: &Parsed<'_>, line: usize) -> std::ops::Range<usize> {
-    let path_of = |i: usize| parsed.lines.get(i).and_then(|l| l.hit).map(|m| m.path);
     let own =
-        path_of(line + 1).filter(|p| !parsed.style.pathed && parsed.paths[*p] == parsed.lines[line].raw);
-    let count = (line + 1..parsed.lines.len()).take_while(|i| own.is_some() && path_of(*i) == own).count();
+        parsed.path_of(line + 1).filter(|p| !parsed.style.pathed && parsed.paths[*p] == parsed.raw(line));
+    let count = (line + 1..parsed.len()).take_while(|i| own.is_some() && parsed.path_of(*i) == own).count();
     line + 1..line + 1 + count
 }
 
@@ -222,17 +225,16 @@ struct Limits {
 
 /// Keeps as many ranks as fit; if not even the files' names do, as many whole files as fit.
 fn cut(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, hits: &[bool], limits: &Limits) {
-    let lines = &parsed.lines;
     let mut fixed: usize = parsed.paths.iter().map(|path| path.len() / BYTES_PER_TOKEN + 1).sum();
     let mut costs: Vec<Vec<usize>> = vec![Vec::new(); parsed.paths.len()];
-    for (i, line) in lines.iter().enumerate() {
-        match line.hit {
-            Some(hit) if !hits[i] && choice.keep[i] => {
-                let ranks = &mut costs[hit.path];
-                ranks.resize(ranks.len().max(units.rank[i] + 1), 0);
-                ranks[units.rank[i]] += units.cost[i];
+    for (i, hit) in hits.iter().enumerate() {
+        match parsed.path_of(i) {
+            Some(path) if !hit && choice.keep[i] => {
+                let (ranks, rank) = (&mut costs[path], units.rank(i));
+                ranks.resize(ranks.len().max(rank + 1), 0);
+                ranks[rank] += units.cost(i);
             }
-            _ if choice.keep[i] => fixed += units.cost[i],
+            _ if choice.keep[i] => fixed += units.cost(i),
             _ => {}
         }
     }
@@ -243,8 +245,8 @@ fn cut(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, hits: &[bool], l
         None if limits.min_ranks > 0 => limits.min_ranks,
         None => return cut_files(choice, parsed, units, hits, limits.budget),
     };
-    for (i, line) in lines.iter().enumerate() {
-        if line.hit.is_some() && !hits[i] && units.rank[i] >= ranks {
+    for (i, hit) in hits.iter().enumerate() {
+        if parsed.path_of(i).is_some() && !hit && units.rank(i) >= ranks {
             choice.keep[i] = false;
         }
     }
@@ -279,16 +281,16 @@ fn totals(costs: &[Vec<usize>], small_run: usize) -> Vec<usize> {
 fn cut_files(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, hits: &[bool], budget: usize) {
     let mut used = 0;
     choice.named.fill(false);
-    for (i, line) in parsed.lines.iter().enumerate() {
-        match line.hit {
-            Some(hit) => {
-                choice.keep[i] = hits[i];
-                if hits[i] {
-                    used += units.cost[i];
-                    choice.named[hit.path] = true;
+    for (i, hit) in hits.iter().enumerate() {
+        match parsed.path_of(i) {
+            Some(path) => {
+                choice.keep[i] = *hit;
+                if *hit {
+                    used += units.cost(i);
+                    choice.named[path] = true;
                 }
             }
-            None => used += units.cost[i],
+            None => used += units.cost(i),
         }
     }
     for (named, path) in choice.named.iter_mut().zip(&parsed.paths) {
@@ -304,9 +306,9 @@ fn cut_files(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, hits: &[bo
 /// A `--` between lines that are gone goes with them.
 fn drop_separators(choice: &mut Choice, parsed: &Parsed<'_>) {
     let mut gone_before = false;
-    for i in 0..parsed.lines.len() {
-        if parsed.lines[i].raw == GROUP_SEPARATOR && gone_before {
-            choice.keep[i] = parsed.lines.get(i + 1).is_some() && choice.keep[i + 1];
+    for i in 0..parsed.len() {
+        if gone_before && parsed.raw(i) == GROUP_SEPARATOR {
+            choice.keep[i] = choice.keep.get(i + 1).is_some_and(|keep| *keep);
         }
         gone_before = !choice.keep[i];
     }
@@ -314,7 +316,7 @@ fn drop_separators(choice: &mut Choice, parsed: &Parsed<'_>) {
 
 /// A run that costs little more than the mark in its place stays.
 fn restore_small_runs(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, max_tokens: usize) {
-    let path_of = |i: usize| parsed.lines[i].hit.map(|m| m.path);
+    let path_of = |i: usize| parsed.path_of(i);
     let mut i = 0;
     while i < choice.keep.len() {
         if choice.keep[i] {
@@ -324,7 +326,7 @@ fn restore_small_runs(choice: &mut Choice, parsed: &Parsed<'_>, units: &Units, m
         let mut end = i;
         let mut cost = 0;
         while end < choice.keep.len() && !choice.keep[end] && (end == i || path_of(end) == path_of(i)) {
-            cost += units.cost[end];
+            cost += units.cost(end);
             end += 1;
         }
         // Where paths stand on lines of their own, marks never reach over them.

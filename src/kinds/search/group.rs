@@ -10,97 +10,25 @@
 //! ```
 //!
 //! `separator` is a space; with context it is `:` for a match and a space for context. The words of
-//! the header say which form a body has. Encoding and decoding are linear.
+//! the header say which form a body has. Encoding and decoding ([`super::ungroup`]) are linear.
 
-use std::collections::HashMap;
+use std::num::NonZero;
 use std::ops::Range;
 
-use super::matches::{GROUP_SEPARATOR, Match, Parsed, Style, split_lines};
+use super::form::{Form, is_like_name, number};
+use super::matches::{GROUP_SEPARATOR, Parsed};
+use super::ungroup::Decoder;
+use crate::kinds::sink::Same;
 use crate::mark::{self, MARK_OPEN, Omission, Unit};
 
+/// So many bytes at least are decoded at once, to see whether they come back.
+const MIN_DECODED_BYTES: usize = 64 << 10;
 /// A text must be this long, in bytes, to be worth a name …
 const MIN_NAMED_BYTES: usize = 14;
 /// … and save this much by it, in bytes, naming and every repetition counted.
 const MIN_NAMED_GAIN_BYTES: usize = 16;
 /// What "&1 " and "*1" cost, in bytes of ordinary text (two tokens).
 const NAME_COST_BYTES: usize = 8;
-/// Numbers of more digits are not sorted by.
-const MAX_NUMBER_DIGITS: usize = 12;
-
-/// Says that texts have names.
-const NAMED_WORDS: &str = "; &1 names a text, *1 repeats it";
-
-/// The words for each style, without and with context.
-const FORMS: [(Style, bool, &str); 6] = [
-    (Style { pathed: true, numbered: true }, false, "path, then line text"),
-    (Style { pathed: true, numbered: true }, true, "path, then line:match or line context"),
-    (Style { pathed: false, numbered: true }, false, "line text"),
-    (Style { pathed: false, numbered: true }, true, "line:match or line context"),
-    (Style { pathed: true, numbered: false }, false, "path, then its matches"),
-    (Style { pathed: true, numbered: false }, true, "path, then :match or context"),
-];
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy)]
-struct Form {
-    style: Style,
-    has_context: bool,
-    has_names: bool,
-}
-
-impl Form {
-    fn words(self) -> String {
-        let base =
-            FORMS.iter().find(|(style, context, _)| *style == self.style && *context == self.has_context);
-        let names = if self.has_names { NAMED_WORDS } else { "" };
-        format!("{}{names}", base.map_or("", |(_, _, words)| words))
-    }
-
-    fn of(words: &str) -> Option<Form> {
-        let (base, has_names) = match words.strip_suffix(NAMED_WORDS) {
-            Some(base) => (base, true),
-            None => (words, false),
-        };
-        let (style, has_context, _) = FORMS.iter().find(|(_, _, w)| *w == base)?;
-        Some(Form { style: *style, has_context: *has_context, has_names })
-    }
-
-    /// What stands in the body for a separator of the source.
-    fn separator(self, of: u8) -> char {
-        match of {
-            b':' if self.has_context => ':',
-            b'=' => '=',
-            _ => ' ',
-        }
-    }
-
-    /// Reads a line of the body as a match: numbers, separator of the source, text.
-    fn read(self, line: &str) -> Option<(&str, u8, &str)> {
-        let numbers = match self.style.numbered {
-            true => line.bytes().take_while(|b| b.is_ascii_digit() || *b == b',').count(),
-            false => 0,
-        };
-        if self.style.numbered && !line.starts_with(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
-        let separator = match line.as_bytes().get(numbers)? {
-            b':' if self.has_context => b':',
-            b'=' if self.has_context => b'=',
-            b' ' if self.has_context => b'-',
-            b' ' => b':',
-            _ => return None,
-        };
-        Some((&line[..numbers], separator, &line[numbers + 1..]))
-    }
-}
-
-/// A line of the body before it is written.
-enum Item<'t> {
-    Path(&'t str),
-    Match { first: Match<'t>, more: Vec<&'t str> },
-    Raw(&'t str),
-    Mark { first: usize, count: usize, label: Option<String> },
-}
 
 /// A body, the words of its header and what it leaves out.
 #[derive(Debug)]
@@ -113,57 +41,114 @@ pub struct Grouped {
     pub omissions: Vec<Omission>,
 }
 
-/// Writes the kept lines of `parsed`, grouped. `ranges` are the lines' bytes in the source. A file of
-/// which nothing is kept is named if `is_named` says so, and is part of a longer mark if not.
-pub fn encode(
+/// Writes the kept lines of `parsed`, grouped. A file of which nothing is kept is named if `is_named`
+/// says so, and is part of a longer mark if not.
+pub fn encode(parsed: &Parsed<'_>, keep: &[bool], is_named: impl Fn(usize) -> bool) -> Grouped {
+    encode_by_file(parsed, keep, is_named, |_, _| ())
+}
+
+/// Whether all of a text comes back byte for byte from its groups. What is written is decoded and
+/// dropped again, some files at a time: a large text does not stand in memory twice.
+pub fn comes_back(parsed: &Parsed<'_>, text: &str) -> bool {
+    let mut decoder: Option<Decoder<Same<'_>>> = None;
+    let mut is_readable = true;
+    let mut read = |form: Form, body: &mut String| {
+        let decoder = decoder.get_or_insert_with(|| Decoder::new(Same::new(text), form));
+        is_readable = is_readable && decoder.feed(body).is_some();
+        body.clear();
+    };
+    let all = vec![true; parsed.len()];
+    let mut rest = encode_by_file(
+        parsed,
+        &all,
+        |_| true,
+        |form, body| {
+            if body.len() >= MIN_DECODED_BYTES {
+                read(form, body);
+            }
+        },
+    );
+    let Some(form) = Form::of(&rest.words) else { return false };
+    read(form, &mut rest.text);
+    is_readable && decoder.is_some_and(|decoder| decoder.out.is_same())
+}
+
+/// Encodes; `at_file` may take what was written before the name of a file.
+fn encode_by_file(
     parsed: &Parsed<'_>,
-    ranges: &[Range<usize>],
     keep: &[bool],
     is_named: impl Fn(usize) -> bool,
+    mut at_file: impl FnMut(Form, &mut String),
 ) -> Grouped {
+    let mut names = Names::new(parsed);
+    // The lines are gone over twice, which takes less memory than what is to be written would.
+    items(parsed, keep, &is_named, |item| names.count(item));
+    let has_names = names.choose();
+    let form = Form { style: parsed.style, has_context: parsed.has_context, has_names };
     let mut omissions = Vec::new();
-    let items = merge(items(parsed, ranges, keep, is_named, &mut omissions), parsed);
-    let names = names(&items);
-    let form = Form { style: parsed.style, has_context: parsed.has_context, has_names: !names.is_empty() };
-    let mut text = write(&items, form, &names);
+    let mut writer = Writer { parsed, form, names, out: String::with_capacity(MIN_DECODED_BYTES), raw: None };
+    items(parsed, keep, &is_named, |item| {
+        if let Item::Mark { lines, .. } = &item {
+            let (range, first, count) = (parsed.range(lines.clone()), lines.start + 1, lines.len());
+            omissions.push(Omission { range, unit: Unit::Line, first, count });
+        }
+        writer.write(item, &mut at_file);
+    });
+    let mut text = writer.finish();
     if !parsed.ends_with_newline && text.ends_with('\n') {
         text.pop();
     }
     Grouped { text, words: form.words(), omissions }
 }
 
-fn items<'t>(
-    parsed: &Parsed<'t>,
-    ranges: &[Range<usize>],
+/// A part of the body before it is written.
+enum Item<'i> {
+    Path(usize),
+    /// Lines with matches of one file, one after the other.
+    Matches(&'i Run),
+    /// A line that is no match.
+    Raw(usize),
+    Mark {
+        lines: Range<usize>,
+        /// How many files it covers, if several.
+        files: Option<usize>,
+    },
+}
+
+/// Gives the parts of the body to `sink`, in order.
+fn items(
+    parsed: &Parsed<'_>,
     keep: &[bool],
     is_named: impl Fn(usize) -> bool,
-    omissions: &mut Vec<Omission>,
-) -> Vec<Item<'t>> {
-    let mut out = Vec::with_capacity(parsed.lines.len() + parsed.paths.len());
-    let lines = &parsed.lines;
-    let path_of = |i: usize| lines[i].hit.map(|m| m.path);
+    mut sink: impl FnMut(Item<'_>),
+) {
+    let mut run = Run::new(parsed);
+    let path_of = |i: usize| parsed.path_of(i);
     let mut current: Option<usize> = None;
     // A file that stands in several places is named for its omitted matches once.
     let mut is_shown = vec![false; parsed.paths.len()];
     let mut i = 0;
-    while i < lines.len() {
+    while i < parsed.len() {
         let path = path_of(i);
         let is_new = parsed.style.pathed && path.is_some() && path != current;
+        if is_new || path.is_none() || !keep[i] {
+            run.end(parsed, &mut sink);
+        }
         if keep[i] {
-            match lines[i].hit {
+            match path {
                 None => {
-                    out.push(Item::Raw(lines[i].raw));
-                    if lines[i].raw != GROUP_SEPARATOR {
+                    sink(Item::Raw(i));
+                    if parsed.raw(i) != GROUP_SEPARATOR {
                         current = None;
                     }
                 }
-                Some(hit) => {
+                Some(p) => {
                     if is_new {
-                        out.push(Item::Path(parsed.paths[hit.path]));
-                        is_shown[hit.path] = true;
+                        sink(Item::Path(p));
+                        is_shown[p] = true;
                         current = path;
                     }
-                    out.push(Item::Match { first: hit, more: Vec::new() });
+                    run.lines.push(i);
                 }
             }
             i += 1;
@@ -172,7 +157,7 @@ fn items<'t>(
         // A run of lines left out: of one file whose name stands above, or of several others.
         let named = path.filter(|p| is_new && is_named(*p) && !is_shown[*p]);
         if let Some(p) = named {
-            out.push(Item::Path(parsed.paths[p]));
+            sink(Item::Path(p));
             is_shown[p] = true;
             current = path;
         }
@@ -181,7 +166,7 @@ fn items<'t>(
         let mut end = i + 1;
         let mut files = usize::from(path.is_some());
         let mut last = path;
-        while end < lines.len() && !keep[end] {
+        while end < parsed.len() && !keep[end] {
             let next = path_of(end).filter(|_| parsed.style.pathed);
             if next.is_some() && next != last {
                 if is_alone || next.is_some_and(|p| is_named(p) && !is_shown[p]) {
@@ -192,142 +177,196 @@ fn items<'t>(
             }
             end += 1;
         }
-        let label = (parsed.style.pathed && files > 1).then(|| format!("{files} files"));
-        omissions.push(Omission {
-            range: ranges[i].start..ranges[end - 1].end,
-            unit: Unit::Line,
-            first: i + 1,
-            count: end - i,
-        });
-        out.push(Item::Mark { first: i + 1, count: end - i, label });
+        let files = (parsed.style.pathed && files > 1).then_some(files);
+        sink(Item::Mark { lines: i..end, files });
         i = end;
     }
-    out
+    run.end(parsed, &mut sink);
 }
 
-/// Joins lines of one file that have the same text: `12,40 text`.
-fn merge<'t>(items: Vec<Item<'t>>, parsed: &Parsed<'_>) -> Vec<Item<'t>> {
-    // Context reads in its order, and without numbers nothing says where a line stood.
-    if parsed.has_context || !parsed.style.numbered {
-        return items;
+/// Matches that follow each other, those with the same text joined: `12,40 text`.
+struct Run {
+    lines: Vec<usize>,
+    /// For each line the next one of its text, as a place in `lines`; empty if none are joined.
+    next: Vec<Option<NonZero<usize>>>,
+    /// Whether each line stands behind an earlier one.
+    is_joined: Vec<bool>,
+    /// By the first line of a text: the place of its last one in `lines`, plus 1.
+    last: Vec<u32>,
+}
+
+impl Run {
+    fn new(parsed: &Parsed<'_>) -> Self {
+        // Context reads in its order, and without numbers nothing says where a line stood.
+        let may_join = !parsed.has_context && parsed.style.numbered;
+        let last = vec![0; if may_join { parsed.len() } else { 0 }];
+        Run { lines: Vec::new(), next: Vec::new(), is_joined: Vec::new(), last }
     }
-    let runs = ascending_runs(&items);
-    let mut out: Vec<Item<'t>> = Vec::with_capacity(items.len());
-    let mut seen: HashMap<&'t str, usize> = HashMap::new();
-    for (item, run) in items.into_iter().zip(runs) {
-        let Item::Match { first, .. } = &item else {
-            seen.clear();
-            out.push(item);
-            continue;
-        };
-        if run > 1 {
-            if let Some(Item::Match { more, .. }) = seen.get(first.text).and_then(|at| out.get_mut(*at)) {
-                more.push(first.number);
+
+    /// Gives the run to `sink`, if there is one, and begins another.
+    fn end(&mut self, parsed: &Parsed<'_>, sink: &mut impl FnMut(Item<'_>)) {
+        if self.lines.is_empty() {
+            return;
+        }
+        if !self.last.is_empty() && self.lines.len() > 1 && self.is_ascending(parsed) {
+            self.join(parsed);
+        }
+        sink(Item::Matches(self));
+        self.lines.clear();
+        self.next.clear();
+        self.is_joined.clear();
+    }
+
+    fn is_ascending(&self, parsed: &Parsed<'_>) -> bool {
+        let mut last = None;
+        self.lines.iter().all(|line| {
+            let number = parsed.hit(*line).and_then(|hit| number(hit.number));
+            let ascends = number.is_some() && number > last;
+            last = number;
+            ascends
+        })
+    }
+
+    fn join(&mut self, parsed: &Parsed<'_>) {
+        self.next.resize(self.lines.len(), None);
+        self.is_joined.resize(self.lines.len(), false);
+        for (at, line) in self.lines.iter().enumerate() {
+            let last = &mut self.last[parsed.first_with_text(*line)];
+            if let Some(before) = (*last as usize).checked_sub(1) {
+                self.next[before] = NonZero::new(at);
+                self.is_joined[at] = true;
+            }
+            *last = u32::try_from(at + 1).unwrap_or(0);
+        }
+        for line in &self.lines {
+            self.last[parsed.first_with_text(*line)] = 0;
+        }
+    }
+
+    /// The lines with a text of their own, as places.
+    fn heads(&self) -> impl Iterator<Item = usize> {
+        (0..self.lines.len()).filter(|at| !self.is_joined.get(*at).is_some_and(|joined| *joined))
+    }
+}
+
+/// Which texts have a name, by the first line that has the text.
+struct Names<'p, 't> {
+    parsed: &'p Parsed<'t>,
+    /// How often a text is to be written; once that is known: [`NAMED`], [`NAMELESS`], or its name.
+    of: Vec<u32>,
+    given: u32,
+}
+
+/// A text without a name.
+const NAMELESS: u32 = 0;
+/// A text that gets a name where it is first written.
+const NAMED: u32 = u32::MAX;
+
+impl<'p, 't> Names<'p, 't> {
+    fn new(parsed: &'p Parsed<'t>) -> Self {
+        Names { parsed, of: vec![0; parsed.len()], given: 0 }
+    }
+
+    fn count(&mut self, item: Item<'_>) {
+        if let Item::Matches(run) = item {
+            for at in run.heads() {
+                self.of[self.parsed.first_with_text(run.lines[at])] += 1;
+            }
+        }
+    }
+
+    /// Texts that pay for a name; whether there are any.
+    fn choose(&mut self) -> bool {
+        let mut any = false;
+        for (line, of) in self.of.iter_mut().enumerate() {
+            let times = std::mem::replace(of, NAMELESS) as usize;
+            if times < 2 {
                 continue;
             }
-            seen.insert(first.text, out.len());
+            let len = self.parsed.hit(line).map_or(0, |hit| hit.text.len());
+            let gain = (times - 1) * len.saturating_sub(NAME_COST_BYTES);
+            if len >= MIN_NAMED_BYTES && gain >= NAME_COST_BYTES + MIN_NAMED_GAIN_BYTES {
+                *of = NAMED;
+                any = true;
+            }
         }
-        out.push(item);
+        any
     }
-    out
 }
 
-/// For each item the length of the run of matches it belongs to, 0 if its numbers do not ascend.
-fn ascending_runs(items: &[Item<'_>]) -> Vec<usize> {
-    let mut out = vec![0; items.len()];
-    let mut start = 0;
-    while start < items.len() {
-        let length = items[start..].iter().take_while(|item| matches!(item, Item::Match { .. })).count();
-        if is_ascending(&items[start..start + length]) {
-            out[start..start + length].fill(length);
-        }
-        start += length.max(1);
-    }
-    out
+struct Writer<'p, 't> {
+    parsed: &'p Parsed<'t>,
+    form: Form,
+    names: Names<'p, 't>,
+    out: String,
+    /// A line that is no match, to be written once it is known what follows.
+    raw: Option<usize>,
 }
 
-fn is_ascending(run: &[Item<'_>]) -> bool {
-    let mut last = None;
-    run.iter().all(|item| {
-        let Item::Match { first, .. } = item else { return false };
-        let number = number(first.number);
-        let ascends = number.is_some() && number > last;
-        last = number;
-        ascends
-    })
-}
-
-/// A number that can be written in one way only.
-fn number(digits: &str) -> Option<u64> {
-    let is_canonical = digits.len() <= MAX_NUMBER_DIGITS && (digits == "0" || !digits.starts_with('0'));
-    is_canonical.then(|| digits.parse().ok()).flatten()
-}
-
-/// Texts that pay for a name.
-fn names<'t>(items: &[Item<'t>]) -> HashMap<&'t str, Option<usize>> {
-    let mut counts: HashMap<&'t str, usize> = HashMap::new();
-    for item in items {
-        if let Item::Match { first, .. } = item
-            && first.text.len() >= MIN_NAMED_BYTES
-        {
-            *counts.entry(first.text).or_default() += 1;
-        }
-    }
-    counts.retain(|text, count| {
-        let gain = (*count - 1) * text.len().saturating_sub(NAME_COST_BYTES);
-        gain >= NAME_COST_BYTES + MIN_NAMED_GAIN_BYTES
-    });
-    counts.into_keys().map(|text| (text, None)).collect()
-}
-
-fn write(items: &[Item<'_>], form: Form, names: &HashMap<&str, Option<usize>>) -> String {
-    use std::fmt::Write;
-    let mut given: HashMap<&str, usize> = HashMap::with_capacity(names.len());
-    let mut out = String::new();
-    for (i, item) in items.iter().enumerate() {
+impl Writer<'_, '_> {
+    fn write(&mut self, item: Item<'_>, at_file: &mut impl FnMut(Form, &mut String)) {
+        self.write_raw(matches!(item, Item::Mark { .. }));
         match item {
-            Item::Path(path) => write_plain(&mut out, path, form, *path == GROUP_SEPARATOR),
-            Item::Raw(raw) => {
-                let before_mark = form.style.pathed && matches!(items.get(i + 1), Some(Item::Mark { .. }));
-                write_plain(&mut out, raw, form, before_mark && *raw != GROUP_SEPARATOR);
+            Item::Path(path) => {
+                at_file(self.form, &mut self.out);
+                let path = self.parsed.paths[path];
+                write_plain(&mut self.out, path, self.form, path == GROUP_SEPARATOR);
+                self.out.push('\n');
             }
-            Item::Mark { first, count, label } => {
-                mark::write_mark(&mut out, Unit::Line, *first, *count, label.as_deref());
+            Item::Raw(line) => self.raw = Some(line),
+            Item::Mark { lines, files } => {
+                let label = files.map(|files| format!("{files} files"));
+                mark::write_mark(&mut self.out, Unit::Line, lines.start + 1, lines.len(), label.as_deref());
+                self.out.push('\n');
             }
-            Item::Match { first, more } => {
-                out.push_str(first.number);
-                for number in more {
-                    out.push(',');
-                    out.push_str(number);
-                }
-                out.push(form.separator(first.separator));
-                if names.contains_key(first.text) {
-                    let next = given.len() + 1;
-                    // Writing to a String cannot fail.
-                    let _ = match given.entry(first.text) {
-                        std::collections::hash_map::Entry::Occupied(name) => write!(out, "*{}", name.get()),
-                        std::collections::hash_map::Entry::Vacant(slot) => {
-                            slot.insert(next);
-                            write!(out, "&{next} {}", first.text)
-                        }
-                    };
-                } else {
-                    if form.has_names && is_like_name(first.text) {
-                        out.push('\\');
-                    }
-                    out.push_str(first.text);
-                }
-            }
+            Item::Matches(run) => run.heads().for_each(|at| self.write_match(run, at)),
         }
-        out.push('\n');
     }
-    out
-}
 
-/// A text that could be read as a name, or as an escaped one.
-fn is_like_name(text: &str) -> bool {
-    text.starts_with('\\')
-        || text.starts_with(['&', '*']) && text[1..].starts_with(|c: char| c.is_ascii_digit())
+    fn write_raw(&mut self, is_before_mark: bool) {
+        if let Some(line) = self.raw.take() {
+            let raw = self.parsed.raw(line);
+            let could_be_path = self.form.style.pathed && is_before_mark && raw != GROUP_SEPARATOR;
+            write_plain(&mut self.out, raw, self.form, could_be_path);
+            self.out.push('\n');
+        }
+    }
+
+    fn write_match(&mut self, run: &Run, at: usize) {
+        use std::fmt::Write;
+        let Some(hit) = self.parsed.hit(run.lines[at]) else { return };
+        self.out.push_str(hit.number);
+        let mut next = run.next.get(at).copied().flatten();
+        while let Some(at) = next {
+            self.out.push(',');
+            self.out.push_str(self.parsed.hit(run.lines[at.get()]).map_or("", |hit| hit.number));
+            next = run.next.get(at.get()).copied().flatten();
+        }
+        self.out.push(self.form.separator(hit.separator));
+        let name = &mut self.names.of[self.parsed.first_with_text(run.lines[at])];
+        // Writing to a String cannot fail.
+        let _ = match *name {
+            NAMELESS => {
+                if self.form.has_names && is_like_name(hit.text) {
+                    self.out.push('\\');
+                }
+                self.out.push_str(hit.text);
+                Ok(())
+            }
+            NAMED => {
+                self.names.given += 1;
+                *name = self.names.given;
+                write!(self.out, "&{name} {}", hit.text)
+            }
+            name => write!(self.out, "*{name}"),
+        };
+        self.out.push('\n');
+    }
+
+    fn finish(mut self) -> String {
+        self.write_raw(false);
+        self.out
+    }
 }
 
 fn write_plain(out: &mut String, line: &str, form: Form, must_escape: bool) {
@@ -337,98 +376,13 @@ fn write_plain(out: &mut String, line: &str, form: Form, must_escape: bool) {
     out.push_str(line);
 }
 
-/// What a line of the body is, as far as it can be told by itself.
-fn is_transparent(line: &str) -> bool {
-    line == GROUP_SEPARATOR || line.starts_with(MARK_OPEN)
-}
-
-/// Gives back the lines that `encode` was given, marks in their places.
-pub fn decode(body: &str, words: &str) -> Option<String> {
-    let form = Form::of(words)?;
-    let lines = split_lines(body);
-    let mut out = String::with_capacity(body.len() * 2);
-    let mut path = "";
-    let mut run: Vec<(Option<u64>, &str, u8, &str)> = Vec::new();
-    let mut names: HashMap<&str, &str> = HashMap::new();
-    for (i, line) in lines.iter().enumerate() {
-        if let Some((numbers, separator, text)) = form.read(line) {
-            let text = if form.has_names { resolve(text, &mut names)? } else { text };
-            if numbers.contains(',') {
-                for n in numbers.split(',') {
-                    run.push((Some(number(n)?), n, separator, text));
-                }
-            } else {
-                run.push((None, numbers, separator, text));
-            }
-            continue;
-        }
-        flush(&mut out, &mut run, path, form);
-        if is_transparent(line) {
-            out.push_str(line);
-            out.push('\n');
-            continue;
-        }
-        let plain = line.strip_prefix('\\').unwrap_or(line);
-        let next = lines.get(i + 1).copied().unwrap_or_default();
-        let is_path = form.style.pathed
-            && (form.read(next).is_some() || next.starts_with(MARK_OPEN) && !line.starts_with('\\'));
-        if is_path {
-            path = plain;
-        } else {
-            out.push_str(plain);
-            out.push('\n');
-        }
-    }
-    flush(&mut out, &mut run, path, form);
-    if !body.ends_with('\n') && out.ends_with('\n') {
-        out.pop();
-    }
-    Some(out)
-}
-
-fn resolve<'b>(text: &'b str, names: &mut HashMap<&'b str, &'b str>) -> Option<&'b str> {
-    if let Some(rest) = text.strip_prefix('\\') {
-        return Some(rest);
-    }
-    if !is_like_name(text) {
-        return Some(text);
-    }
-    match text.strip_prefix('*') {
-        Some(name) => names.get(name).copied(),
-        None => {
-            let (name, words) = text[1..].split_once(' ')?;
-            names.insert(name, words);
-            Some(words)
-        }
-    }
-}
-
-fn flush(out: &mut String, run: &mut Vec<(Option<u64>, &str, u8, &str)>, path: &str, form: Form) {
-    // Only runs with joined lines were in ascending order for sure.
-    if run.iter().any(|(n, ..)| n.is_some()) {
-        run.sort_by_key(|(n, digits, ..)| n.or_else(|| number(digits)));
-    }
-    for (_, number, separator, text) in run.drain(..) {
-        let separator = char::from(separator);
-        if form.style.pathed {
-            out.push_str(path);
-            out.push(separator);
-        }
-        if form.style.numbered {
-            out.push_str(number);
-            out.push(separator);
-        }
-        out.push_str(text);
-        out.push('\n');
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::matches::parse;
+    use super::super::form::{FORMS, NAMED_WORDS};
+    use super::super::matches::{Style, parse, split_lines};
+    use super::super::ungroup::decode;
     use super::*;
-    use crate::select;
     use proptest::prelude::*;
 
     const STYLES: [Style; 3] = [
@@ -438,8 +392,8 @@ mod tests {
     ];
 
     fn whole(text: &str, style: Style) -> Grouped {
-        let ranges = select::lines(text);
-        encode(&parse(text, style), &ranges, &vec![true; ranges.len()], |_| true)
+        let parsed = parse(text, style);
+        encode(&parsed, &vec![true; parsed.len()], |_| true)
     }
 
     fn round_trip(text: &str, style: Style) -> String {
@@ -486,12 +440,11 @@ mod tests {
     #[test]
     fn omitted_lines_leave_a_mark_below_their_file() {
         let text = "a.c:1:x\na.c:2:y\na.c:3:z\nb.c:4:v\nb.c:5:w\nc.c:6:u\n";
-        let ranges = select::lines(text);
         let parsed = parse(text, STYLES[0]);
         let keep = [true, false, false, false, false, true];
-        let grouped = encode(&parsed, &ranges, &keep, |_| true);
+        let grouped = encode(&parsed, &keep, |_| true);
         assert_eq!(grouped.text, "a.c\n1 x\n[… 2 lines 2-3]\nb.c\n[… 2 lines 4-5]\nc.c\n6 u\n");
-        let grouped = encode(&parsed, &ranges, &[false; 6], |path| path == 1);
+        let grouped = encode(&parsed, &[false; 6], |path| path == 1);
         assert_eq!(grouped.text, "[… 3 lines 1-3]\nb.c\n[… 2 lines 4-5]\n[… 1 line 6]\n");
         assert_eq!(grouped.omissions.iter().map(|o| o.count).sum::<usize>(), 6);
     }
@@ -539,10 +492,9 @@ mod tests {
             flags in prop::collection::vec((any::<bool>(), any::<bool>()), 30),
         ) {
             let text: String = lines.iter().map(|(p, n, t)| format!("{p}:{n}:{t}\n")).collect();
-            let ranges = select::lines(&text);
-            let keep: Vec<bool> = flags.iter().take(ranges.len()).map(|f| f.0).collect();
             let parsed = parse(&text, STYLES[0]);
-            let grouped = encode(&parsed, &ranges, &keep, |path| flags[path].1);
+            let keep: Vec<bool> = flags.iter().take(parsed.len()).map(|f| f.0).collect();
+            let grouped = encode(&parsed, &keep, |path| flags[path].1);
             let mut restored = String::new();
             let mut omissions = grouped.omissions.iter();
             for line in split_lines(&decode(&grouped.text, &grouped.words).unwrap()) {

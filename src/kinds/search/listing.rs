@@ -14,10 +14,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::choose::{self, Choice};
-use super::matches::{Line, Match, Parsed, Style, split_lines};
+use super::matches::{Match, Parsed, Style, split_lines};
 use crate::kinds::Context;
 use crate::mark::{self, Omission, Rendered, Unit};
-use crate::select;
 
 /// Words of the header of a list of paths.
 pub const PATH_WORDS: &str = "paths: directory/ names, indented below what it shares";
@@ -134,11 +133,11 @@ struct Listed {
 }
 
 impl Listed {
-    fn mark(&mut self, lines: Range<usize>, ranges: &[Range<usize>]) {
+    fn mark(&mut self, lines: Range<usize>, units: &Parsed<'_>) {
         let (first, count) = (lines.start + 1, lines.len());
         mark::write_mark(&mut self.text, Unit::Line, first, count, None);
         self.text.push('\n');
-        let range = ranges[lines.start].start..ranges[lines.end - 1].end;
+        let range = units.range(lines);
         self.omissions.push(Omission { range, unit: Unit::Line, first, count });
     }
 }
@@ -158,8 +157,7 @@ fn compress(
     }
     let mut transforms = vec!["search:list"];
     if cx.may_omit() {
-        let ranges = select::lines(text);
-        let choice = choose::choose(&units, &ranges, text, cx.query, cx.options, || cx.tokens.count(text));
+        let choice = choose::choose(&units, text, cx.query, cx.options, || cx.tokens.count(text));
         if choice.keep.contains(&false) {
             listed = encode(text, &units, &choice);
             transforms.push("search:select");
@@ -190,21 +188,20 @@ fn path_units(text: &str) -> Parsed<'_> {
             });
             Match { path, number: "", separator: b':', text: name }
         });
-        units.lines.push(Line { raw, hit });
+        units.push(raw, hit);
     }
-    units
+    units.finish()
 }
 
 fn encode_paths(text: &str, units: &Parsed<'_>, choice: &Choice) -> Listed {
-    let ranges = select::lines(text);
     let mut out = Listed::default();
     let mut above = Above::default();
     let mut current: Option<usize> = None;
     // A directory that stands in several places is named for its omitted names once.
     let mut is_shown = vec![false; units.paths.len()];
     let mut i = 0;
-    while i < units.lines.len() {
-        let line = &units.lines[i];
+    while i < units.len() {
+        let line = units.line(i);
         let Some(hit) = line.hit else {
             push_plain(&mut out.text, line.raw);
             current = None;
@@ -228,15 +225,15 @@ fn encode_paths(text: &str, units: &Parsed<'_>, choice: &Choice) -> Listed {
             i += 1;
             continue;
         }
-        let end = (i..units.lines.len())
+        let end = (i..units.len())
             .find(|j| {
-                let next = units.lines[*j].hit.map(|m| m.path);
+                let next = units.path_of(*j);
                 let differs = next != Some(hit.path);
                 choice.keep[*j]
                     || differs && (is_alone || next.is_none_or(|path| choice.named[path] && !is_shown[path]))
             })
-            .unwrap_or(units.lines.len());
-        out.mark(i..end, &ranges);
+            .unwrap_or(units.len());
+        out.mark(i..end, units);
         current = None;
         i = end;
     }
@@ -287,41 +284,36 @@ fn directory_units(text: &str) -> Parsed<'_> {
         let is_unit = is_open && directory_of(raw).is_none();
         let path = units.paths.len().saturating_sub(1);
         let hit = is_unit.then_some(Match { path, number: "", separator: b':', text: raw });
-        units.lines.push(Line { raw, hit });
+        units.push(raw, hit);
     }
-    units
+    units.finish()
 }
 
 fn encode_directories(text: &str, units: &Parsed<'_>, choice: &Choice) -> Listed {
-    let ranges = select::lines(text);
-    let lines = &units.lines;
     let mut out = Listed::default();
     let mut above = Above::default();
     let mut i = 0;
     let mut after_block = false;
-    while i < lines.len() {
+    while i < units.len() {
         if !choice.keep[i] {
-            let end = (i..lines.len()).find(|j| choice.keep[*j]).unwrap_or(lines.len());
-            out.mark(i..end, &ranges);
+            let end = (i..units.len()).find(|j| choice.keep[*j]).unwrap_or(units.len());
+            out.mark(i..end, units);
             after_block = false;
             i = end;
             continue;
         }
         // Between two directories stands one empty line; it is not written.
-        let at = i + usize::from(after_block && lines[i].raw.is_empty());
-        let head = lines
-            .get(at)
-            .and_then(|l| directory_of(l.raw))
-            .filter(|d| can_encode(d) && (at > i || !after_block));
+        let at = i + usize::from(after_block && units.raw(i).is_empty());
+        let head = directory_of(units.raw(at)).filter(|d| can_encode(d) && (at > i || !after_block));
         let Some(directory) = head else {
-            push_plain(&mut out.text, lines[i].raw);
+            push_plain(&mut out.text, units.raw(i));
             after_block = false;
             i += 1;
             continue;
         };
         above.write(&mut out.text, directory);
         i = at + 1;
-        while let Some(name) = lines.get(i).and_then(|l| l.hit).filter(|_| choice.keep[i]) {
+        while let Some(name) = units.hit(i).filter(|_| choice.keep[i]) {
             out.text.push(' ');
             out.text.push_str(name.text);
             i += 1;
@@ -440,7 +432,7 @@ mod tests {
             let text: String = lines.iter().map(|l| format!("{l}\n")).collect();
             for kind in 0..2 {
                 let units = if kind == 0 { path_units(&text) } else { directory_units(&text) };
-                let keep = units.lines.iter().zip(&flags).map(|(l, f)| l.hit.is_none() || f.0).collect();
+                let keep = units.lines().zip(&flags).map(|(l, f)| l.hit.is_none() || f.0).collect();
                 let named = (0..units.paths.len()).map(|i| flags[i].1).collect();
                 let choice = Choice { keep, named };
                 let (listed, long) = match kind {

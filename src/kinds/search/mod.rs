@@ -6,15 +6,16 @@
 //! ([`choose`]). Linear.
 
 mod choose;
+mod form;
 mod group;
 mod listing;
 mod matches;
 mod shape;
 mod tree;
+mod ungroup;
 
 use super::{Context, Kind};
 use crate::mark::Rendered;
-use crate::select;
 use shape::Shape;
 
 /// See the module.
@@ -30,6 +31,10 @@ impl Kind for Search {
         shape::shape(text).map_or(0, |(_, sure)| sure)
     }
 
+    fn may_reach(&self, _text: &str, least: u8) -> bool {
+        least <= shape::MOST_SURE
+    }
+
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
         match shape::shape(text)?.0 {
             Shape::Matches(style) => compress_matches(text, style, cx),
@@ -43,29 +48,29 @@ impl Kind for Search {
         match words {
             listing::PATH_WORDS => Some(listing::decode_paths(body)),
             listing::DIRECTORY_WORDS => Some(listing::decode_directories(body)),
-            _ => tree::decode(body, words).or_else(|| group::decode(body, words)),
+            _ => tree::decode(body, words).or_else(|| ungroup::decode(body, words)),
         }
     }
 }
 
 fn compress_matches(text: &str, style: matches::Style, cx: &Context<'_>) -> Option<Rendered> {
     let parsed = matches::parse(text, style);
-    let ranges = select::lines(text);
-    let all = vec![true; ranges.len()];
-    let whole = group::encode(&parsed, &ranges, &all, |_| true);
+    let mut transforms = vec!["search:group"];
+    let choice = cx
+        .may_omit()
+        .then(|| choose::choose(&parsed, text, cx.query, cx.options, || cx.tokens.count(text)))
+        .filter(|choice| choice.keep.contains(&false));
     // A text that the encoding cannot carry (none is known) stays as it is.
-    if group::decode(&whole.text, &whole.words).as_deref() != Some(text) {
+    if !group::comes_back(&parsed, text) {
         return None;
     }
-    let mut grouped = whole;
-    let mut transforms = vec!["search:group"];
-    if cx.may_omit() {
-        let choice = choose::choose(&parsed, &ranges, text, cx.query, cx.options, || cx.tokens.count(text));
-        if choice.keep.contains(&false) {
-            grouped = group::encode(&parsed, &ranges, &choice.keep, |path| choice.named[path]);
+    let grouped = match choice {
+        Some(choice) => {
             transforms.push("search:select");
+            group::encode(&parsed, &choice.keep, |path| choice.named[path])
         }
-    }
+        None => group::encode(&parsed, &vec![true; parsed.len()], |_| true),
+    };
     Some(Rendered {
         text: grouped.text,
         header: Some(grouped.words),

@@ -27,6 +27,11 @@ const MIN_SHARE: usize = 60;
 /// Above this share of diagnostics a text is a compiler's output, in percent.
 const MAX_DIAGNOSTIC_SHARE: usize = 20;
 
+/// How sure a search is of a text of which every line is a match.
+pub const MOST_SURE: u8 = 98;
+/// Lines without a path or without a number are less sure, but surer than what the matches hold: code.
+const ALONE_DOUBT: u8 = 4;
+
 /// The shape of a text and how sure it is, 0 to 100.
 pub fn shape(text: &str) -> Option<(Shape, u8)> {
     let sample = sample(text);
@@ -36,7 +41,7 @@ pub fn shape(text: &str) -> Option<(Shape, u8)> {
         return None;
     }
     let share = |n: usize| n * 100 / lines.len();
-    let sure = |n: usize| (60 + share(n) * 38 / 100).min(98) as u8;
+    let sure = |n: usize| (60 + share(n) * 38 / 100).min(usize::from(MOST_SURE)) as u8;
     if let Some(n) = tree::count(&lines).filter(|n| share(*n) >= MIN_SHARE) {
         return Some((Shape::Tree, sure(n)));
     }
@@ -68,11 +73,11 @@ pub fn shape(text: &str) -> Option<(Shape, u8)> {
     }
     let alone = count_alone(&lines);
     if share(alone) >= MIN_SHARE {
-        return Some((Shape::Matches(Style { pathed: false, numbered: true }), sure(alone) - 8));
+        return Some((Shape::Matches(Style { pathed: false, numbered: true }), sure(alone) - ALONE_DOUBT));
     }
     let plain = count_plain(&lines);
     if share(plain) >= MIN_SHARE {
-        return Some((Shape::Matches(Style { pathed: true, numbered: false }), sure(plain) - 8));
+        return Some((Shape::Matches(Style { pathed: true, numbered: false }), sure(plain) - ALONE_DOUBT));
     }
     None
 }

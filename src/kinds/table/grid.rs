@@ -41,6 +41,8 @@ const MIN_LINES: usize = 6;
 const MIN_FITTING_PERCENT: usize = 90;
 /// Longer fields are no names of columns.
 const MAX_NAME_BYTES: usize = 40;
+/// Cells of more words than this on average, below no names, are parts of sentences.
+const MAX_WORDS_PER_CELL: usize = 8;
 /// A line longer than this is no row of a table.
 const MAX_LINE_BYTES: usize = 4000;
 
@@ -66,9 +68,99 @@ pub fn recognise(text: &str) -> Option<(Layout, u8)> {
             return Some((Layout::Delimited(delimiter), if headed { 90 } else { 78 }));
         }
     }
-    (is_capital_head(sample[0], &sample[1..]) || is_above_numbers(sample[0], &sample[1..]))
-        .then_some((Layout::Columns, 86))
+    columns_head(&sample).map(|_| (Layout::Columns, 86))
 }
+
+/// Lines that may stand above the head of a table (`Active Internet connections (only servers)`).
+const MAX_LEAD_LINES: usize = 2;
+/// The same above names in capitals (`top`).
+const MAX_LEAD_LINES_CAPITAL: usize = 8;
+
+/// How many lines, blank ones aside, belong to the head of a table whose columns stand at fixed places.
+fn columns_head(sample: &[&str]) -> Option<usize> {
+    if sample.len() < MIN_LINES {
+        return None;
+    }
+    for lead in 0..=MAX_LEAD_LINES_CAPITAL.min(sample.len() - MIN_LINES) {
+        let (head, rows) = (sample[lead], &sample[lead + 1..]);
+        if lead > MAX_LEAD_LINES {
+            if is_capital_head(head, rows) {
+                return Some(lead + 1);
+            }
+            continue;
+        }
+        if is_rule(rows[0]) && is_below_rule(head, rows) {
+            return Some(lead + 2);
+        }
+        let is_head = is_capital_head(head, rows) || is_aligned_head(head, rows);
+        if is_head || (lead == 0 && is_above_numbers(head, rows)) {
+            return Some(lead + 1);
+        }
+    }
+    None
+}
+
+/// Groups of dashes below names: `------- -----`.
+fn is_rule(line: &str) -> bool {
+    let mut groups = 0;
+    line.split_whitespace().all(|group| {
+        groups += 1;
+        group.len() >= 2 && group.bytes().all(|b| b == b'-' || b == b'=')
+    }) && groups >= 2
+}
+
+/// Whether the columns that a rule marks have blanks between them in the head and in the rows.
+fn is_below_rule(head: &str, rows: &[&str]) -> bool {
+    let rule = rows[0].as_bytes();
+    let between: Vec<usize> = (0..rule.len()).filter(|at| rule[*at] == b' ').collect();
+    let fits = |line: &str| between.iter().all(|at| line.as_bytes().get(*at).is_none_or(|b| *b == b' '));
+    fits(head) && !head.trim().is_empty() && share(&rows[1..], fits) >= MIN_FITTING_PERCENT
+}
+
+/// A head of at least three names, two spaces or more apart, each at the left or right end of what stands
+/// below it (`netstat`, `systemctl`, `winget list`).
+fn is_aligned_head(head: &str, rows: &[&str]) -> bool {
+    if !head.is_ascii() || head.ends_with(['.', ':', ',']) {
+        return false;
+    }
+    let mut names: Vec<Range<usize>> = Vec::new();
+    let mut at = 0;
+    for part in head.split("  ") {
+        let lead = part.len() - part.trim_start().len();
+        if !part.trim().is_empty() {
+            names.push(at + lead..at + lead + part.trim().len());
+        }
+        at += part.len() + 2;
+    }
+    if names.len() < 3 || !names.iter().all(|name| is_name(&head[name.clone()])) {
+        return false;
+    }
+    let is_blank = |row: &[u8], at: usize| row.get(at).is_none_or(|b| *b == b' ');
+    let is_column = |name: &Range<usize>| {
+        let starts = |row: &str| {
+            let b = row.as_bytes();
+            b.len() > name.start && b[name.start] != b' ' && (name.start == 0 || b[name.start - 1] == b' ')
+        };
+        let ends = |row: &str| {
+            let b = row.as_bytes();
+            b.len() >= name.end && b[name.end - 1] != b' ' && is_blank(b, name.end)
+        };
+        // What stands below a name is no second such name.
+        let is_name_again =
+            |row: &&&str| row.get(name.clone()).is_some_and(|cell| cell == &head[name.clone()]);
+        let aligned = share(rows, starts).max(share(rows, ends));
+        aligned >= MIN_ALIGNED_PERCENT && !rows.iter().any(|row| is_name_again(&row))
+    };
+    // Names of numbers to the right of their column hardly stand above them.
+    names.iter().filter(|name| is_column(name)).count() * 100 >= names.len() * MIN_ALIGNED_PERCENT
+        && share(rows, |row| row.contains("  ")) >= MIN_FITTING_PERCENT
+        && share(rows, |row| names.iter().all(|n| n.start == 0 || is_blank(row.as_bytes(), n.start - 1)))
+            >= MIN_FITTING_PERCENT
+}
+
+/// So many in a hundred rows must have a cell at a name's left or right end, for so many of the names; cells may be
+/// empty, and wider than their names.
+const MIN_ALIGNED_PERCENT: usize = 60;
 
 impl Grid {
     /// Splits a text of a known layout.
@@ -78,6 +170,7 @@ impl Grid {
             _ => select::lines(text),
         };
         let line = |i: usize| text[units[i].clone()].trim();
+        let whole = |i: usize| text[units[i].clone()].trim_end_matches(['\n', '\r']);
         let (mut first, mut end) = (0, units.len());
         match layout {
             Layout::Bars => {
@@ -94,7 +187,16 @@ impl Grid {
                     first += 1;
                 }
             }
-            _ => {
+            Layout::Columns => {
+                let lines: Vec<&str> =
+                    (0..end).filter(|i| !line(*i).is_empty()).take(SAMPLE_LINES).map(whole).collect();
+                let mut left = columns_head(&lines).unwrap_or(1);
+                while first < end && left > 0 {
+                    left -= usize::from(!line(first).is_empty());
+                    first += 1;
+                }
+            }
+            Layout::Delimited(_) => {
                 while first < end && line(first).is_empty() {
                     first += 1;
                 }
@@ -119,7 +221,7 @@ impl Grid {
 }
 
 /// Lines, where a line break inside quotes ends none.
-fn records(text: &str) -> Vec<Range<usize>> {
+pub fn records(text: &str) -> Vec<Range<usize>> {
     let b = text.as_bytes();
     let mut out = Vec::new();
     let (mut start, mut quoted) = (0, false);
@@ -168,6 +270,7 @@ fn is_delimited(lines: &[&str], delimiter: u8) -> bool {
     }
     let mut fitting = 0;
     let mut worded = 0;
+    let (mut cells, mut blanks) = (0, 0);
     for line in lines {
         let fields = fields(line, delimiter);
         // An odd number of quotes: the record goes on in the next line.
@@ -175,6 +278,12 @@ fn is_delimited(lines: &[&str], delimiter: u8) -> bool {
         fitting += usize::from(fields.len() == wanted || goes_on);
         // After a comma in prose and code stands a space.
         worded += usize::from(fields.len() > 1 && fields[1..].iter().all(|f| f.starts_with(' ')));
+        cells += fields.len();
+        blanks += memchr::memchr_iter(b' ', line.as_bytes()).count();
+    }
+    // Paragraphs may have the same number of commas by chance.
+    if blanks > cells * MAX_WORDS_PER_CELL && !fields(lines[0], delimiter).iter().all(|name| is_name(name)) {
+        return false;
     }
     fitting * 100 >= lines.len() * MIN_FITTING_PERCENT && worded * 2 < lines.len()
 }
@@ -196,7 +305,7 @@ pub fn is_border(line: &str) -> bool {
             _ => return false,
         }
     }
-    dashes >= 3 && joints >= 1
+    dashes >= 3 && (joints >= 1 || is_rule(line))
 }
 
 fn is_permissions(line: &str) -> bool {
@@ -286,6 +395,16 @@ mod tests {
             layout(&format!("total 8\n{}", rows("-rw-r--r-- 1 root root 12 Jan  1 10:00 a"))),
             Some(Layout::Listing)
         );
+        for (head, row) in [
+            (
+                "Active connections\nProto Recv-Q  Local Address    State",
+                "tcp        0  0.0.0.0:22       LISTEN",
+            ),
+            ("Package  Version\n-------- -------", "idna     3.7"),
+            ("Name      Id         Version", "Git       Git.Git    2.44"),
+        ] {
+            assert_eq!(layout(&format!("{head}\n{}", rows(row))), Some(Layout::Columns), "{head}");
+        }
     }
 
     #[test]
@@ -297,6 +416,7 @@ mod tests {
             "2024-01-01 10:00:00 INFO started, took 5 ms",
             "plain",
             "WARN  slow  disk",
+            "It is long, about 1,200 km from its source to the sea, and it was first mapped by Meyer, in 1700.",
             "12 34  56 78",
             "",
         ] {

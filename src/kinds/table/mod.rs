@@ -36,6 +36,8 @@ const FAILURES: [&str; 11] = [
     "notready",
     "denied",
 ];
+/// How sure a table ever is.
+const MOST_SURE: u8 = 90;
 /// At most one record in this many is kept because it tells of a failure.
 const TELLING_SHARE: usize = 10;
 /// Records at either end that say what is in a table.
@@ -48,9 +50,13 @@ impl Kind for Table {
 
     fn recognise(&self, text: &str) -> u8 {
         if long::recognise(text) {
-            return 90;
+            return MOST_SURE;
         }
-        grid::recognise(text).map_or(0, |(_, sure)| sure)
+        grid::recognise(text).map_or(0, |(_, sure)| sure.min(MOST_SURE))
+    }
+
+    fn may_reach(&self, _text: &str, least: u8) -> bool {
+        least <= MOST_SURE
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
