@@ -118,8 +118,8 @@ def test_events_are_written_once_whatever_happens_in_between(database: Database,
     # The transaction fails after the events were inserted: nothing of it stays.
     real = rollup.write
 
-    def failing(connection: Any, events: Any, names: Any) -> None:
-        real(connection, events, names)
+    def failing(*given: Any) -> None:
+        real(*given)
         raise OSError
 
     usage.record(event())
@@ -210,6 +210,16 @@ def test_names_of_clients_are_bounded(database: Database) -> None:
     models = database.call(stats.query, settings(), "org_1", "one", None, None, ["model"])["groups"]
     assert len(models) == rollup.MAX_NAMES + 1
     assert sum(g["requests"] for g in models) == 700
+
+
+def test_figures_without_single_events(database: Database, tmp_path: Path) -> None:
+    usage = Usage(database, tmp_path, 1 << 20, 1.0, single_events=False)
+    asyncio.run(usage.start())
+    for _ in range(10):
+        usage.record(event())
+    assert flush(usage)
+    assert totals(database)["compressions"] == 10
+    assert database.call(export.page, "org_1", 0, 1 << 50, (0, 0)) == []
 
 
 def test_retention(database: Database) -> None:

@@ -292,6 +292,25 @@ def _connections(made: Service) -> int:
     return sum(1 for line in lines if line.split()[1].endswith(address) and line.split()[3] == "01")
 
 
+def test_a_client_that_goes_away_in_the_middle_of_its_body(tmp_path: Path) -> None:
+    with service(tmp_path) as made:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", made.server.port)) as s:
+                head = b"POST /v1/compress HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+                s.sendall(head + b"content-length: 100000\r\n\r\n" + b" " * 5000)
+        eventually(lambda: "headroom_inflight_bytes 0.0" in made.get("/metrics").text)
+        assert '"event": "failed"' not in made.log
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    with service(tmp_path, "--workers", "2", "--store", f"sqlite:///{tmp_path}/originals.db") as made:
+        eventually(lambda: len(made.workers()) == 2)
+        workers = made.workers()
+        os.kill(made.server.process.pid, signal.SIGKILL)
+        made.server.process.wait(10)
+        eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 30)
+
+
 def test_when_the_queue_is_full_it_says_so(tmp_path: Path) -> None:
     with service(tmp_path, "--threads", "1", "--max-queued", "4") as made:
 

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 SCHEMA = schemathesis.openapi.from_dict(openapi.document())
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 400 if LONG or os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 40
+EXAMPLES = 400 if LONG or os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 25
 
 
 def test_the_document_describes_every_route() -> None:

@@ -114,7 +114,7 @@ def test_requests_in_flight_are_finished_after_sigterm(tmp_path: Path, postgres:
         for i in range(8):
             connection = http.client.HTTPConnection("127.0.0.1", made.server.port, timeout=60)
             # Each piece of work takes a thread a while, so that most of them wait when the signal comes.
-            connection.request("POST", "/v1/compress", json.dumps({"messages": salted(f"b{i}") * 5, **CCR}), JSON)
+            connection.request("POST", "/v1/compress", json.dumps({"messages": salted(f"b{i}") * 3, **CCR}), JSON)
             connections.append(connection)
         time.sleep(0.2)
         os.kill(made.server.process.pid, signal.SIGTERM)

@@ -21,6 +21,8 @@ from headroom.cloud.originals import store_url
 from headroom.cloud.settings import ServiceSettings
 
 MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
+HEALTHCHECK_S = 15
+"""A worker that does not answer its parent for this long is replaced. On a busy machine five seconds are not much."""
 
 
 class ServeProblem(Exception):
@@ -118,6 +120,7 @@ def _run(settings: ServiceSettings, keys_exist: bool) -> int:
         forwarded_allow_ips=settings.trusted_proxies or None,
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.drain_s,
+        timeout_worker_healthcheck=HEALTHCHECK_S,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )

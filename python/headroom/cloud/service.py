@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -25,6 +28,8 @@ from headroom.cloud.usage.writer import Usage
 START_TIMEOUT_S = 20.0
 """A worker waits this long for the database when it starts, so that a restart during an outage is no crash loop."""
 
+PARENT_EVERY_S = 1.0
+
 
 class Service:
     """The parts of one worker."""
@@ -38,7 +43,13 @@ class Service:
         redis = settings.redis.get_secret_value() if settings.redis else None
         self.limiter = Limiter(redis, settings.workers)
         self.originals = Originals(settings)
-        self.usage = Usage(self.database, settings.data_dir / "spool", settings.max_spool_bytes, settings.flush_s)
+        self.usage = Usage(
+            self.database,
+            settings.data_dir / "spool",
+            settings.max_spool_bytes,
+            settings.flush_s,
+            single_events=settings.keep_events_days > 0,
+        )
         self.ready = False
 
     @contextlib.asynccontextmanager
@@ -49,6 +60,7 @@ class Service:
             self.auth.refresh_for_ever(),
             self.usage.run_for_ever(),
             retention.run_for_ever(self.database, self.settings),
+            _end_with_parent(os.getppid() if self.settings.workers > 1 else None),
         )
         tasks = [asyncio.create_task(one) for one in forever]
         self.ready = True
@@ -76,7 +88,9 @@ class Service:
                 return
             except ServiceError:
                 if time.monotonic() > deadline:
-                    logs.event("no database", 40, action="check --database; the server must accept connections")
+                    logs.event(
+                        "no database", logging.ERROR, action="check --database; the server must accept connections"
+                    )
                     raise
                 await asyncio.sleep(0.5)
 
@@ -93,3 +107,13 @@ class Service:
                 **fields,
             )
         )
+
+
+async def _end_with_parent(parent: int | None) -> None:
+    """Ends a worker whose parent was killed: otherwise it would go on with the port, and with nobody to stop it."""
+    while parent is not None:
+        await asyncio.sleep(PARENT_EVERY_S)
+        if os.getppid() != parent:
+            logs.event("parent gone", logging.WARNING)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return

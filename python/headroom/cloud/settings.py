@@ -89,7 +89,7 @@ class ServiceSettings(BaseSettings):
         default=256 << 20, ge=1 << 20, description="usage waiting for the database, per worker"
     )
     flush_s: float = Field(default=1.0, gt=0, le=60, description="how often usage goes to the database")
-    keep_events_days: int = Field(default=30, ge=0, description="retention of single usage events")
+    keep_events_days: int = Field(default=30, ge=0, description="retention of single usage events; 0: none are written")
     keep_minutes_days: int = Field(default=7, ge=1, description="retention of figures per minute")
     keep_hours_days: int = Field(default=90, ge=1, description="retention of figures per hour")
     keep_days_days: int = Field(default=800, ge=1, description="retention of figures per day")

@@ -41,8 +41,8 @@ class Names:
         return OTHER
 
 
-def write(connection: Connection, events: Iterable[Event], names: Names) -> None:
-    """Writes the events and adds them to all figures."""
+def write(connection: Connection, events: Iterable[Event], names: Names, single: bool = True) -> None:
+    """Adds the events to all figures, and writes them one by one if `single`."""
     rows: list[dict[str, Any]] = []
     figures: dict[tuple[Any, ...], list[int]] = {}
     labels: dict[tuple[Any, ...], list[int]] = {}
@@ -61,10 +61,10 @@ def write(connection: Connection, events: Iterable[Event], names: Names) -> None
             for dimension, value in {*tools, *(("kind", kind) for kind in e.kinds)}:
                 label = (period, start, e.organisation_id, dimension, value)
                 _add(labels, label, [1, e.tokens_before, e.tokens_after])
-    if rows:
+    if rows and single:
         connection.execute(tables.events.insert(), rows)
-        _upsert(connection, tables.rollups, figures)
-        _upsert(connection, tables.label_rollups, labels)
+    _upsert(connection, tables.rollups, figures)
+    _upsert(connection, tables.label_rollups, labels)
 
 
 def _add(into: dict[tuple[Any, ...], list[int]], key: tuple[Any, ...], numbers: list[int]) -> None:

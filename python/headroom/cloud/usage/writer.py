@@ -36,11 +36,14 @@ _decoder = msgspec.json.Decoder(Event)
 class Usage:
     """The usage of one worker."""
 
-    def __init__(self, database: Database, folder: Path, max_bytes: int, flush_s: float) -> None:
+    def __init__(
+        self, database: Database, folder: Path, max_bytes: int, flush_s: float, single_events: bool = True
+    ) -> None:
         self._database = database
         self._folder = folder
         self._max_bytes = max_bytes
         self._flush_s = flush_s
+        self._single_events = single_events
         self._names = rollup.Names()
         self._spool: Spool | None = None
         self._read_to = 0
@@ -111,7 +114,7 @@ class Usage:
         lines, end = spool.read(offset)
         if end == offset:
             return offset, 0
-        rollup.write(connection, _events(lines), self._names)
+        rollup.write(connection, _events(lines), self._names, self._single_events)
         make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         row = {"offset": end, "updated_s": int(time.time())}
         connection.execute(make(t).values(id=spool.id, **row).on_conflict_do_update(index_elements=["id"], set_=row))
