@@ -163,16 +163,18 @@ impl<'t> Echoes<'t> {
     }
 
     /// `text` with its echoes left out besides what was left out of it before (`gone`, with labels);
-    /// `None` if it has no echoes. `print` is that of the text.
+    /// `None` if it has no echoes. `print` is that of the text; `own` says whether what the text itself
+    /// had before is looked for.
     pub(super) fn lines(
         &self,
         text: &str,
         print: &Print,
         gone: Vec<(Omission, Option<String>)>,
+        own: bool,
     ) -> Option<Rendered> {
         let known = |a: &&Anchor| {
             self.places.contains_key(&a.hash)
-                || print.repeats.binary_search_by_key(&a.line, |repeat| repeat.line).is_ok()
+                || own && print.repeats.binary_search_by_key(&a.line, |repeat| repeat.line).is_ok()
         };
         let mut anchors = print.anchors.iter().filter(known).peekable();
         anchors.peek()?;
@@ -339,7 +341,7 @@ mod tests {
         }
 
         fn lines_of(&self, text: &str) -> Option<Rendered> {
-            self.lines(text, &Print::new(text), Vec::new())
+            self.lines(text, &Print::new(text), Vec::new(), true)
         }
     }
 

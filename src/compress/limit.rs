@@ -236,7 +236,8 @@ impl Ground<'_> {
     /// A text with references in it instead of being compressed as `result` has it.
     fn referring(&self, text: &str, result: &Done, echoes: &Echoes<'_>, by_line: bool) -> Option<Done> {
         let whole = echoes.whole(text, result);
-        let find = || echoes.lines(text, &result.source_print(text), Vec::new());
+        let find =
+            || echoes.lines(text, &result.source_print(text), Vec::new(), is_mostly_visible(text, result));
         let mut echo = whole.or_else(|| by_line.then(find).flatten())?;
         let before = text::count(self.counter, text);
         let mut after = text::count(self.counter, &echo.text);
@@ -260,7 +261,7 @@ impl Ground<'_> {
     fn referring_besides(&self, text: &str, result: &Done, echoes: &Echoes<'_>) -> Option<Done> {
         let (new, gone) = result.new.as_ref()?;
         let gone = remains::omissions(text, new, gone)?;
-        let echo = echoes.lines(text, &result.source_print(text), gone)?;
+        let echo = echoes.lines(text, &result.source_print(text), gone, is_mostly_visible(text, result))?;
         let saved = text::count(self.counter, new).saturating_sub(text::count(self.counter, &echo.text));
         if saved == 0 {
             return None;
@@ -313,6 +314,15 @@ impl Ground<'_> {
             base,
         )
     }
+}
+
+/// Of a text that its kind has brought below this share (a denominator: 1/3), the kind has seen to the
+/// repetitions; looking for them again would double what the second sight of a log costs.
+const MOSTLY: usize = 3;
+
+/// Whether a good part of a text is still visible.
+fn is_mostly_visible(text: &str, result: &Done) -> bool {
+    result.visible(text).len() * MOSTLY > text.len()
 }
 
 /// What is said of a text that was taken as a whole.

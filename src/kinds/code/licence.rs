@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_notice_goes_and_what_stands_around_it_stays() {
         let text = format!("#!/bin/x\n{APACHE}//\n// Package cart sums up what was ordered.\npackage cart\n");
-        assert_eq!(found(&text), vec![Range { start: 1, end: 8 }]);
+        assert_eq!(found(&text), [Range { start: 1, end: 8 }]);
         assert_eq!(found(&format!("{APACHE}\nfn main() {{}}\n{APACHE}")), [0..7, 9..16], "one per file");
     }
 
