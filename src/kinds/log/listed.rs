@@ -25,7 +25,7 @@ pub(super) fn is_list(lines: &[&str]) -> bool {
         .into_iter()
         .any(|fits| share(fits) >= MIN_ENTRIES_PERCENT)
         || is_delimited(lines)
-        || lines.iter().filter(|line| line.contains(" --> ")).count() * SUBTITLE_SHARE >= lines.len().max(1)
+        || lines.iter().filter(|line| is_shown(line)).count() * SUBTITLE_SHARE >= lines.len().max(1)
         || share(|line| said(line).is_some()) >= MIN_SAID_PERCENT
             && share(|line| said(line).is_some_and(|s| s.ends_with(['.', '?', '!']))) >= MIN_ENDED_PERCENT
 }
@@ -71,6 +71,11 @@ fn is_cron(line: &str) -> bool {
 fn is_row(line: &str) -> bool {
     let head = line.get(..12).unwrap_or("").to_ascii_uppercase();
     head.starts_with("INSERT INTO ") || (line.starts_with('(') && line.trim_end().ends_with([',', ';']))
+}
+
+/// When a subtitle is shown: `00:00:01,000 --> 00:00:02,500`.
+fn is_shown(line: &str) -> bool {
+    line.starts_with(|c: char| c.is_ascii_digit()) && line.contains(" --> ")
 }
 
 /// Rows of as many short fields between commas, tabs or semicolons.
@@ -131,6 +136,9 @@ mod tests {
             "03-17 16:13:38.811  1702  2395 D WindowManager: printFreezingDisplayLogs: it is open.",
             "2026-03-01T10:00:01Z ERROR: could not open the file.",
             "Compiling serde v1.0.200",
+            "  --> src/main.rs:12:5",
+            "tests/test_shop.py::test_order_1 PASSED [  1%]",
+            "ok  \tgithub.com/acme/shop\t0.012s",
             "",
         ] {
             assert!(!is_list(&[line; 30]), "{line}");
