@@ -30,10 +30,58 @@ impl From<Error> for PyErr {
     }
 }
 
+/// A string of Python's and its UTF-8.
+enum Text {
+    /// Python keeps the UTF-8 with the string: the next call finds it there.
+    Kept(PyBackedStr),
+    /// Made for this call. Python makes what it keeps in one copy and keeps another, for as long as
+    /// the string lives: a large text outside ASCII would stand in memory once more than it must.
+    Made(Py<PyString>, Option<PyBackedBytes>),
+}
+
+/// From so many characters on the UTF-8 of a string is made for each call (a millisecond per megabyte).
+const MIN_MADE_CHARS: usize = 1 << 20;
+
+impl Text {
+    fn new(s: &Bound<'_, PyString>) -> Option<Self> {
+        let is_large = s.len().is_ok_and(|chars| chars >= MIN_MADE_CHARS);
+        // An ASCII string is its own UTF-8.
+        if is_large && !s.call_method0(intern!(s.py(), "isascii")).and_then(|is| is.is_truthy()).ok()? {
+            let bytes = PyBackedBytes::from(s.encode_utf8().ok()?);
+            return Some(Text::Made(s.clone().unbind(), Some(bytes)));
+        }
+        PyBackedStr::try_from(s.clone()).ok().map(Text::Kept)
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Text::Kept(text) => text,
+            // Python wrote valid UTF-8.
+            Text::Made(_, bytes) => {
+                bytes.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Lets go of what was made for this call.
+    fn release(&mut self) {
+        if let Text::Made(_, bytes) = self {
+            *bytes = None;
+        }
+    }
+
+    fn object<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        match self {
+            Text::Kept(text) => Ok(text.into_pyobject(py)?),
+            Text::Made(text, _) => Ok(text.bind(py).clone()),
+        }
+    }
+}
+
 /// Reads Python objects; strings are kept alive by the table.
 #[derive(Default)]
 struct Reader {
-    strings: Vec<PyBackedStr>,
+    strings: Vec<Text>,
 }
 
 impl Reader {
@@ -83,8 +131,7 @@ impl Reader {
     }
 
     fn string(&mut self, s: &Bound<'_, PyString>) -> Option<u32> {
-        let text = PyBackedStr::try_from(s.clone()).ok()?;
-        self.strings.push(text);
+        self.strings.push(Text::new(s)?);
         u32::try_from(self.strings.len() - 1).ok()
     }
 }
@@ -139,12 +186,12 @@ fn compress_messages<'py>(
             Err(_) => return Err(Error::NotMessages { given: type_name(messages) }.into()),
         },
     };
-    let strings = reader.strings;
-    let (outcome, request) = py.detach(|| {
-        let request = Request { messages: values, strings: strings.iter().map(|s| &**s).collect() };
-        (compress_request(&request, &model, &options), request)
+    let mut strings = reader.strings;
+    let outcome = py.detach(|| {
+        let request = Request { messages: values, strings: strings.iter().map(Text::as_str).collect() };
+        compress_request(&request, &model, &options)
     });
-    drop(request);
+    strings.iter_mut().for_each(Text::release);
     export(py, outcome?, &strings, tokenizer(&model))
 }
 
@@ -171,7 +218,7 @@ fn tokenizer(model: &str) -> (&'static str, bool) {
 fn export<'py>(
     py: Python<'py>,
     mut outcome: Outcome,
-    strings: &[PyBackedStr],
+    strings: &[Text],
     tokenizer: (&'static str, bool),
 ) -> PyResult<Bound<'py, PyTuple>> {
     let edits = PyList::empty(py);
@@ -206,11 +253,7 @@ fn export<'py>(
 /// What was left out, as `(texts, units, records)`: the strings it stood in, the names of units, and for
 /// each omission seven numbers of 64 bits, little-endian (message, unit, first, count, text, start and
 /// end byte). Few callers look at them all, and as objects they would take more memory than the text.
-fn omitted<'py>(
-    py: Python<'py>,
-    outcome: &Outcome,
-    strings: &[PyBackedStr],
-) -> PyResult<Bound<'py, PyTuple>> {
+fn omitted<'py>(py: Python<'py>, outcome: &Outcome, strings: &[Text]) -> PyResult<Bound<'py, PyTuple>> {
     let texts = PyList::empty(py);
     let mut units: Vec<&'static str> = Vec::new();
     let mut records: Vec<u8> = Vec::with_capacity(outcome.omitted.len() * 7 * size_of::<u64>());
@@ -219,7 +262,7 @@ fn omitted<'py>(
         if last != Some(o.id)
             && let Some(text) = strings.get(o.id as usize)
         {
-            texts.append(text)?;
+            texts.append(text.object(py)?)?;
             last = Some(o.id);
         }
         let name = o.omission.unit.name();

@@ -19,6 +19,7 @@ from entry_points import _router, drain, prepare, reset_callbacks
 from headroom import compress, count_tokens
 from headroom.integrations.litellm_callback import HeadroomCallback
 from headroom.integrations.litellm_retrieval import HAS_LOOP, can_buffer, is_the_models
+from headroom.integrations.settings import arguments_from
 from headroom.tools import TOOL_NAME, handle_tool_call, retrieve_tool
 from processes import free_port
 from recorder import Recorder
@@ -495,3 +496,13 @@ def test_a_first_turn_ends_where_the_model_speaks() -> None:
 def test_wrong_settings_are_told(wrong: Any) -> None:
     with pytest.raises(ValueError, match="ccr"):
         HeadroomCallback(ccr=wrong)
+
+
+def test_settings_of_a_proxy() -> None:
+    environ = {"HEADROOM_CCR": "TRUE", "HEADROOM_STORE": "memory://?max_bytes=1000"}
+    # The process's own store reads its variable itself.
+    assert arguments_from(environ, {}) == {"ccr": True}
+    assert arguments_from(environ, {"ccr": "auto", "store": "memory://"}) == {"ccr": "auto", "store": "memory://"}
+    assert arguments_from({}, {"ccr": False}) == {"ccr": False}
+    with pytest.raises(ValueError, match="HEADROOM_CCR"):
+        arguments_from({"HEADROOM_CCR": "maybe"}, {})

@@ -41,13 +41,14 @@ fn blamed(line: &str) -> Option<Blamed<'_>> {
         return None;
     }
     let open = hash.len() + line[hash.len()..].find('(')?;
-    let close = open + line[open..].find(')')?;
-    // An author's name may have parentheses: the number is what stands before the first that has one.
-    let bare = line[..close].trim_end_matches(|c: char| c.is_ascii_digit());
-    let padded = bare.trim_end_matches(' ');
-    if bare.len() == close || padded.len() == bare.len() || !bare[open..].contains(':') {
-        return None;
-    }
+    // An author's name may have parentheses: the first that closes behind a padded number is the one.
+    let (close, padded) = line[open..].match_indices(')').find_map(|(at, _)| {
+        let close = open + at;
+        let bare = line[..close].trim_end_matches(|c: char| c.is_ascii_digit());
+        let padded = bare.trim_end_matches(' ');
+        let is_number = bare.len() < close && padded.len() < bare.len() && bare[open..].contains(':');
+        is_number.then_some((close, padded))
+    })?;
     let (who, number) = line[..close].split_at(padded.len());
     Some(Blamed { hash, who: &who[hash.len()..], number, code: &line[close..] })
 }

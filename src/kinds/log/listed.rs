@@ -42,14 +42,13 @@ fn is_commit(line: &str) -> bool {
 /// `ii  name  version …` (dpkg), `name/stable,now 1.2 amd64 [installed]` (apt).
 fn is_package(line: &str) -> bool {
     let b = line.as_bytes();
-    let is_dpkg =
-        b.len() > 4 && b[..2].iter().all(u8::is_ascii_alphabetic) && b[2..4] == *b"  " && b[4] != b' ';
-    let first = line.split(' ').next().unwrap_or("");
-    is_dpkg
-        || (first.contains('/')
-            && !first.starts_with('/')
-            && line.trim_end().ends_with(']')
-            && line.contains(" ["))
+    let is_dpkg = b.len() > 4
+        && b"uihrp".contains(&b[0])
+        && b[1].is_ascii_alphabetic()
+        && b[2..4] == *b"  "
+        && b[4] != b' ';
+    let is_apt = line.contains(" [installed") || line.contains(" [upgradable");
+    is_dpkg || is_apt
 }
 
 /// A time, a size and a name: `aws s3 ls`.
@@ -86,7 +85,12 @@ fn is_delimited(lines: &[&str]) -> bool {
 
 /// What somebody said: `[2026-03-01 10:00] Ana Berg: We should …`.
 fn said(line: &str) -> Option<&str> {
-    let rest = line[timestamp::split(line)..].trim_start_matches([' ', ']', '-', ',']);
+    let stamp = match line.find(']').filter(|close| line.starts_with('[') && *close <= MAX_NAME_BYTES) {
+        // A time in brackets, with seconds or without.
+        Some(close) => close,
+        None => timestamp::split(line),
+    };
+    let rest = line[stamp..].trim_start_matches([' ', ']', '-', ',']);
     let (name, words) = rest.split_once(": ")?;
     let is_name = name.len() <= MAX_NAME_BYTES
         && name.starts_with(char::is_uppercase)

@@ -33,8 +33,9 @@ impl Kind for Markup {
         match form(text) {
             Form::Page => MOST_SURE,
             Form::Fragment => 80,
-            // Surer than a log that has tags in its lines.
-            Form::Xml => 94,
+            // Surer than a log that has tags in its lines, but not than what stands between a few tags.
+            Form::Xml if is_dense(text) => 94,
+            Form::Xml => 85,
             Form::Other => 0,
         }
     }
@@ -55,6 +56,13 @@ impl Kind for Markup {
     fn expand(&self, body: &str, words: &str) -> Option<String> {
         (words == forms::WORDS).then(|| forms::decode(body)).flatten()
     }
+}
+
+/// Whether there is a tag to every so many bytes.
+fn is_dense(text: &str) -> bool {
+    const BYTES_PER_TAG: usize = 120;
+    let sample = sample(text);
+    memchr::memchr_iter(b'<', sample.as_bytes()).count() * BYTES_PER_TAG >= sample.len()
 }
 
 /// XML with its list of records as rows.
@@ -210,6 +218,11 @@ mod tests {
         assert!(Markup.recognise(PAGE) > 90);
         assert!(Markup.recognise(&"<div><p>a</p><span>b</span></div>\n".repeat(10)) >= 50);
         assert!(Markup.recognise(&format!("<?xml version=\"1.0\"?><a>{}</a>", "<b>1</b>".repeat(9))) >= 50);
+        let wrapped = format!(
+            "<returncode>0</returncode>\n<warning>long</warning><head>\n{}</head><a>1</a><tail>x</tail>\n",
+            "src/main.rs\n".repeat(99)
+        );
+        assert!(Markup.recognise(&wrapped) < 90, "a listing in a few tags is a listing");
         for text in ["", "a < b", "<returncode>0</returncode>\nok\n", "Vec<String>", "<3 <3 <3"] {
             assert_eq!(Markup.recognise(text), 0, "{text}");
         }

@@ -42,7 +42,7 @@ const MIN_FITTING_PERCENT: usize = 90;
 /// Longer fields are no names of columns.
 const MAX_NAME_BYTES: usize = 40;
 /// Cells of more words than this on average, below no names, are parts of sentences.
-const MAX_WORDS_PER_CELL: usize = 8;
+const MAX_WORDS_PER_CELL: usize = 3;
 /// A line longer than this is no row of a table.
 const MAX_LINE_BYTES: usize = 4000;
 

@@ -335,7 +335,8 @@ impl Frame {
             blanks(&mut out, before);
             out.push_str(cell);
             blanks(&mut out, pad - before);
-            blanks(&mut out, column.gap);
+            // `psql` ends a head with a blank.
+            blanks(&mut out, column.gap + usize::from(centred && column.open));
         }
         out.push_str(edge);
         if self.bars.is_none() && self.columns.last().is_some_and(|last| last.width == 0) {
@@ -565,7 +566,7 @@ mod tests {
         let text = "+----+-------+\n| id | name  |\n+----+-------+\n|  1 | alice |\n|  2 | bo    |\n+----+-------+\n| 30 | x     |\n+----+-------+\n";
         let (body, words) = encoded(text).unwrap();
         assert_eq!(words, "bars 2r,5");
-        assert_eq!(body, "=+----+-------+\n=| id | name  |\n-\n1,alice\n2,bo\n-\n30,x\n-\n");
+        assert_eq!(body, "=+----+-------+\nid,name\n-\n1,alice\n2,bo\n-\n30,x\n-\n");
         assert_eq!(decode(&body, &words).as_deref(), Some(text));
     }
 
