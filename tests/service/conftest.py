@@ -18,8 +18,6 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 for name in [n for n in os.environ if n.startswith("HEADROOM_")]:
     del os.environ[name]
 
-pytest.importorskip("starlette")
-pytest.importorskip("pydantic_settings")
 
 from running import Service, service
 from servers import Postgres, Redis
