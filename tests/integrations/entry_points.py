@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -285,7 +284,6 @@ if __name__ == "__main__":
     import logging
     from importlib.metadata import version
 
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
     from headroom.integrations.litellm_callback import HeadroomCallback
 
     logging.disable(logging.CRITICAL)
