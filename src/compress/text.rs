@@ -19,7 +19,7 @@ pub(super) const ALREADY: &str = "already compressed";
 /// Why a text beyond [`MAX_TEXT_BYTES`] does.
 const TOO_LARGE: &str = "too large";
 /// Longer texts stay as they are: what is known of a text are 32-bit positions in it.
-pub(crate) const MAX_TEXT_BYTES: usize = u32::MAX as usize;
+const MAX_TEXT_BYTES: usize = u32::MAX as usize;
 /// Shorter texts are not worth a mark, in bytes.
 pub(super) const MIN_TEXT_BYTES: usize = 200;
 
