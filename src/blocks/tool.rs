@@ -71,9 +71,6 @@ fn fenced(text: &str) -> Vec<Range<usize>> {
         return out;
     }
     let mut open = None;
-    if memchr::memmem::find(text.as_bytes(), b"```").is_none() {
-        return out;
-    }
     for line in lines::lines(text, 0..text.len()) {
         let words = text[line.clone()].trim();
         match open {

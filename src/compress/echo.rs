@@ -24,7 +24,7 @@ const MIN_RUN_LINES: usize = 2;
 /// The same in bytes besides white space: a mark with its label costs about 20 tokens, and four of such
 /// bytes make one.
 pub(super) const MIN_RUN_BYTES: usize = 100;
-/// A single line is worth a reference from this many bytes on.
+/// A single line is worth a reference from this many such bytes on.
 const MIN_LINE_BYTES: usize = 140;
 /// How many places of one line are remembered.
 const MAX_PLACES: usize = 4;
@@ -103,7 +103,7 @@ impl Earlier<'_> {
 }
 
 /// Lines of a text that stand further up.
-pub(super) struct Echo {
+struct Echo {
     /// The lines.
     own: Range<usize>,
     /// Where they stand.

@@ -223,7 +223,7 @@ impl Ground<'_> {
                 self.referring(text.text, &result, echoes, by_line),
                 by_line.then(|| self.referring_besides(text.text, &result, echoes)).flatten(),
             ];
-            for form in forms.into_iter().flatten().filter(|form| form.saved > 0) {
+            for form in forms.into_iter().flatten() {
                 if form.saved > result.saved {
                     result = Arc::new(form);
                 }

@@ -19,7 +19,7 @@ pub(super) const ALREADY: &str = "already compressed";
 /// Why a text beyond [`MAX_TEXT_BYTES`] does.
 const TOO_LARGE: &str = "too large";
 /// Longer texts stay as they are: what is known of a text are 32-bit positions in it.
-pub(crate) const MAX_TEXT_BYTES: usize = u32::MAX as usize;
+const MAX_TEXT_BYTES: usize = u32::MAX as usize;
 /// Shorter texts are not worth a mark, in bytes.
 pub(super) const MIN_TEXT_BYTES: usize = 200;
 
@@ -279,9 +279,7 @@ impl Job<'_> {
         // instructions around it read the same when the message is seen again.
         let words = rendered.header.take().or_else(|| (self.source == Source::User).then(String::new));
         if let Some(words) = words {
-            let mut header = String::with_capacity(words.len() + 40);
-            mark::write_header(&mut header, block.kind, &rendered.text, &words);
-            rendered.text.insert_str(0, &header);
+            put_header(&mut rendered.text, block.kind, &words);
         }
         // Most texts are one block, and what a text counts is known.
         let is_whole = part.len() == self.text.len();
@@ -324,11 +322,17 @@ fn encode_anew(kind: &str, text: &str, counter: &Counter, options: &Options) -> 
     if !rendered.omissions.is_empty() || kind.expand(&rendered.text, &words)? != text {
         return None;
     }
-    let mut headed = String::with_capacity(rendered.text.len() + words.len() + 40);
-    mark::write_header(&mut headed, kind.name(), &rendered.text, &words);
-    headed.push_str(&rendered.text);
+    let mut headed = rendered.text;
+    put_header(&mut headed, kind.name(), &words);
     let tokens = counter.count(&headed);
     (tokens < counter.count(text)).then_some((headed, tokens))
+}
+
+/// Puts the header of a re-encoded block in front of its body.
+fn put_header(body: &mut String, kind: &str, words: &str) {
+    let mut header = String::with_capacity(words.len() + 40);
+    mark::write_header(&mut header, kind, body, words);
+    body.insert_str(0, &header);
 }
 
 fn shift(omission: Omission, by: usize) -> Omission {

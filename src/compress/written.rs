@@ -36,7 +36,8 @@ pub(super) fn call(written: &Written<'_>) -> Option<Arc<Call>> {
     let (key, bytes) = match written {
         Written::Raw(text) if is_worth_it(text) => (memo::key(&[b"raw", text.as_bytes()]), text.len()),
         Written::Strings(strings) if strings.iter().any(|s| is_worth_it(s)) => {
-            let parts: Vec<&[u8]> = strings.iter().map(|s| s.as_bytes()).collect();
+            let strings = strings.iter().map(|s| s.as_bytes());
+            let parts: Vec<&[u8]> = std::iter::once(&b"strings"[..]).chain(strings).collect();
             (memo::key(&parts), parts.iter().map(|p| p.len()).sum())
         }
         _ => return None,
@@ -95,6 +96,14 @@ fn strings_in(json: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strings_are_not_taken_for_the_json_that_they_hold() {
+        let json = format!(r#"{{"text":"{}"}}"#, "a line of a file ".repeat(10));
+        let text = |written: &Written<'_>| call(written).map(|call| call.text.clone());
+        assert_eq!(text(&Written::Raw(&json)), strings_in(&json));
+        assert_eq!(text(&Written::Strings(vec!["raw", &json])), Some(format!("raw\n{json}")));
+    }
 
     #[test]
     fn strings_of_arguments_are_lines() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -29,3 +30,15 @@ def _recorder() -> Iterator[Recorder]:
 def recorder(_recorder: Recorder) -> Recorder:
     _recorder.clear()
     return _recorder
+
+
+@pytest.fixture
+def clean_litellm() -> Iterator[None]:
+    """No callbacks before and after, and none of its warnings."""
+    from entry_points import prepare, reset_callbacks
+
+    prepare()
+    logging.disable(logging.WARNING)
+    yield
+    reset_callbacks()
+    logging.disable(logging.NOTSET)

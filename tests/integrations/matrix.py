@@ -19,7 +19,14 @@ CACHE = ROOT / ".cache" / "matrix"
 OLDEST = "1.75.8"
 MIDDLE = "1.85.7"
 NEWEST = "newest"
-TESTS = ("test_wire.py", "test_callback.py", "test_proxy.py", "test_retrieval.py", "test_proxy_retrieval.py")
+TESTS = (
+    "test_wire.py",
+    "test_callback.py",
+    "test_proxy.py",
+    "test_retrieval.py",
+    "test_retrieval_rounds.py",
+    "test_proxy_retrieval.py",
+)
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 # Packages of newer proxies that old versions neither need nor, in part, get along with.
 NOT_FOR_OLD = {

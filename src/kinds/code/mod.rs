@@ -5,7 +5,7 @@
 //!      ─► sections   files, fences, languages            sections.rs  language.rs
 //!      ─► outline    functions and types in bytes        lex.rs  literal.rs  braces.rs  heads*.rs  python.rs  ruby.rs
 //!      ─► view       the same in lines, ends trusted     view.rs
-//!      ─► keep       gate, neighbours, what goes         choose.rs
+//!      ─► keep       gate, neighbours, what goes         choose.rs  choose/*.rs
 //!      ─► render     lines and marks, numbers thinned    here, listing.rs
 //! ```
 //!

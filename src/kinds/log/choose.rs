@@ -4,6 +4,9 @@
 //! Invariants: ranks depend on the text and the query alone; ties are broken by position. Cost: linear
 //! in the lines, plus a sort of the lines that share words with the question.
 
+mod runs;
+mod traces;
+
 use std::collections::{HashMap, HashSet};
 
 use super::outlier;
@@ -12,7 +15,6 @@ use super::relevance;
 use super::severity::Severity;
 use super::template::{NONE, standalone_key};
 use super::testrun::Role;
-use super::trace;
 use super::view::View;
 use crate::options::Level;
 use crate::score::Query;
@@ -71,35 +73,10 @@ const REPEATED_ERRORS: usize = 3;
 const VARIANTS: u16 = 3;
 /// First lines of templates stay while they make up at most this share of the text.
 const MAX_FIRST_SHARE: f64 = 0.35;
-/// Frames kept at the start and at the end of a long trace.
-const FIRST_FRAMES: usize = 2;
-const LAST_FRAMES: usize = 3;
-/// Frames of the program itself that stay besides, at either end, if at most this share is its own.
-const OWN_FRAMES: usize = 2;
-const MAX_OWN_SHARE: f64 = 0.5;
-/// Lines of a difference that stay.
-const MAX_DIFFERENCE: usize = 16;
-/// Traces of at most this many frames stay whole.
-const SHORT_TRACE: usize = 8;
-
-/// A run keeps about `RUN_BUDGET · bytes^RUN_EXPONENT` bytes in all (1 kB of 2.5 kB, 2.5 kB of 10 kB,
-/// 13 kB of 100 kB): short outputs stay nearly whole, long ones shrink most.
-const RUN_BUDGET: f64 = 4.0;
-const RUN_EXPONENT: f64 = 0.7;
-/// A long question is a task, and whoever works on code needs the source around its failures: from the
-/// first to the second number of terms (an issue's text has more) the budget grows by `TASK_BUDGET`.
-const TASK_TERMS: (f64, f64) = (20.0, 60.0);
-const TASK_BUDGET: f64 = 11.0;
 /// As `RUN_BUDGET`, for the list that a linter prints: every line of it is something to mend.
 const LINT_BUDGET: f64 = 7.0;
-/// Distinct warnings kept in a run that failed, and in one that did not.
-const WARNINGS_BESIDE_FAILURES: usize = 3;
-const WARNINGS: usize = 10;
-/// Of a message that a run repeats more often than this, so many stay for being near a failure.
-const MAX_ALIKE: usize = 6;
-const ALIKE_KEPT: usize = 2;
-/// What stands behind a failure tells less than what stands before it.
-const AFTER_COSTS: usize = 2;
+/// The share of a text that is worth keeping falls with its size: bytes kept grow with this power.
+const RUN_EXPONENT: f64 = 0.7;
 
 /// Ranks of all lines of a text.
 pub(super) struct Ranks<'v> {
@@ -274,82 +251,6 @@ impl<'v> Ranks<'v> {
         }
     }
 
-    /// The difference that unittest prints under an assertion: `- a`, `+ b`, `?  ^`.
-    fn difference(&mut self, from: usize) {
-        let view = self.view;
-        let start = if from < view.len() && self.is_blank(from) { from + 1 } else { from };
-        let is_part =
-            |i: &usize| ["- ", "+ ", "? ", "  "].iter().any(|sign| view.message(*i).starts_with(sign));
-        for i in (start..view.len().min(start + MAX_DIFFERENCE)).take_while(is_part) {
-            self.put(i, rank::TRACE);
-        }
-    }
-
-    /// Distinct traces: the head, the frames at both ends, the exception.
-    fn traces(&mut self) {
-        let mut seen = HashSet::new();
-        let view = self.view;
-        for trace in &view.traces {
-            let is_new = seen.insert(trace.key);
-            if let Some(head) = trace.head {
-                self.put(head, if is_new { rank::FAILURE } else { rank::REPEATED });
-            }
-            for i in trace.message.clone() {
-                self.put(i, if is_new { rank::FAILURE } else { rank::REPEATED });
-            }
-            if is_new {
-                self.difference(trace.message.end);
-            }
-            let distinct = self.distinct_frames(trace);
-            let n = distinct.len();
-            // Where most frames are a library's, those of the program itself say where to look.
-            let own: Vec<usize> = if n > SHORT_TRACE && is_new {
-                (0..n)
-                    .filter(|k| !trace::is_foreign(view.message(trace.frames[distinct[*k]].start)))
-                    .collect()
-            } else {
-                Vec::new()
-            };
-            let few = own.len() as f64 <= MAX_OWN_SHARE * n as f64;
-            let telling = |k: usize| {
-                few && (own.iter().take(OWN_FRAMES).chain(own.iter().rev().take(OWN_FRAMES))).any(|o| *o == k)
-            };
-            let mut at = 0;
-            for (nth, frame) in trace.frames.iter().enumerate() {
-                let is_distinct = distinct.get(at) == Some(&nth);
-                let k = at;
-                at += usize::from(is_distinct);
-                let ends = k < FIRST_FRAMES || k + LAST_FRAMES >= n || n <= SHORT_TRACE || telling(k);
-                let rank = match (is_new && is_distinct, ends) {
-                    (true, true) => rank::TRACE,
-                    (true, false) => rank::REST,
-                    (false, _) => rank::REPEAT,
-                };
-                // A frame is no error of its own, whatever its function is called, and stays or goes as a
-                // whole.
-                let named = is_new && frame.clone().any(|i| self.ranks[i] == rank::NAMED);
-                self.ranks[frame.clone()].fill(if named { rank::NAMED } else { rank });
-            }
-        }
-    }
-
-    /// The frames of a trace that do not stand in it word for word before: a recursion is seen once.
-    /// Short traces are not looked at.
-    fn distinct_frames(&self, trace: &trace::Trace) -> Vec<usize> {
-        let all = 0..trace.frames.len();
-        if all.len() <= SHORT_TRACE {
-            return all.collect();
-        }
-        let mut seen = HashSet::new();
-        let mut is_new = |frame: &std::ops::Range<usize>| {
-            let number = |c: char| c == '#' || c == ' ' || c == '\t' || c.is_ascii_digit();
-            let said = (self.view.message(frame.start).trim_start_matches(number), frame.len());
-            // Go says below its function where it is.
-            seen.insert((said, (frame.len() == 2).then(|| self.view.message(frame.end - 1))))
-        };
-        all.filter(|k| is_new(&trace.frames[*k])).collect()
-    }
-
     /// The first line of each template, rarest first while they are many; then of its variants.
     fn firsts(&mut self) {
         let view = self.view;
@@ -385,103 +286,6 @@ impl<'v> Ranks<'v> {
         }
     }
 
-    /// Whether line `i` belongs to a trace's frames or its exception.
-    pub fn in_frame(&self, i: usize) -> bool {
-        let at = self.view.traces.partition_point(|t| t.lines().end <= i);
-        self.view
-            .traces
-            .get(at)
-            .is_some_and(|t| t.frames.first().is_some_and(|f| f.start <= i) && t.message.end > i)
-    }
-
-    /// A run of tests: failures and what stands next to them.
-    fn run(&mut self, query: &Query) {
-        let view = self.view;
-        let repeats = repeated_lines(view);
-        for (i, repeats) in repeats.iter().enumerate() {
-            let named = self.ranks[i] == rank::NAMED;
-            match view.roles[i] {
-                Role::Fail | Role::Summary => self.put(i, rank::FAILURE),
-                Role::Section => self.put(i, rank::TRACE),
-                Role::Detail if !repeats => self.put(i, rank::TRACE),
-                _ if *repeats && !named && self.ranks[i] > rank::FRAME => self.ranks[i] = rank::REPEAT,
-                _ => {}
-            }
-        }
-        self.warnings();
-        self.surroundings(query);
-    }
-
-    /// Distinct warnings of tools: many of them say the same of other places.
-    fn warnings(&mut self) {
-        let view = self.view;
-        let failed = self.ranks.contains(&rank::FAILURE);
-        let mut left = if failed { WARNINGS_BESIDE_FAILURES } else { WARNINGS };
-        let mut seen = HashSet::new();
-        for i in (0..view.len()).filter(|i| view.roles[*i] == Role::Warning) {
-            let message = view.message(i);
-            let said = memchr::memmem::find(message.as_bytes(), b"arning").map_or("", |at| &message[at..]);
-            if left > 0 && seen.insert(standalone_key(said)) {
-                left -= 1;
-                self.put(i, rank::WEAK);
-            }
-        }
-    }
-
-    /// Lines nearest to failures, up to what a text of this size may keep.
-    fn surroundings(&mut self, query: &Query) {
-        let view = self.view;
-        let n = view.len();
-        let mut distance = vec![usize::MAX; n];
-        let mut last: Option<usize> = None;
-        for (i, distance) in distance.iter_mut().enumerate() {
-            if self.ranks[i] == rank::FAILURE {
-                last = Some(i);
-            }
-            *distance = last.map_or(usize::MAX, |l| AFTER_COSTS * (i - l));
-        }
-        last = None;
-        for (i, distance) in distance.iter_mut().enumerate().rev() {
-            if self.ranks[i] == rank::FAILURE {
-                last = Some(i);
-            }
-            *distance = (*distance).min(last.map_or(usize::MAX, |l| l - i));
-        }
-        let task =
-            ((query.terms.len() as f64 - TASK_TERMS.0) / (TASK_TERMS.1 - TASK_TERMS.0)).clamp(0.0, 1.0);
-        let budget = (RUN_BUDGET + task * TASK_BUDGET) * (view.text.len() as f64).powf(RUN_EXPONENT);
-        let kept: usize = (0..n).filter(|i| self.ranks[*i] < rank::REST).map(|i| view.bytes(i)).sum();
-        let mut left = budget - kept as f64;
-        // The same message again and again surrounds nothing.
-        let mut nth: HashMap<u32, usize> = HashMap::new();
-        let is_repetitive: Vec<bool> = (0..n)
-            .map(|i| {
-                let template = view.templates.of_line[i];
-                let nth = nth.entry(template).or_default();
-                *nth += 1;
-                let count = view.templates.list.get(template as usize).map_or(0, |t| t.count);
-                count > MAX_ALIKE && *nth > ALIKE_KEPT
-            })
-            .collect();
-        let fits = |i: &usize| {
-            self.ranks[*i] == rank::REST
-                && !self.is_blank(*i)
-                && !self.is_pass(*i)
-                && view.roles[*i] != Role::Ruler
-                && !is_repetitive[*i]
-                && !self.in_frame(*i)
-        };
-        let mut near: Vec<usize> = (0..n).filter(fits).collect();
-        near.sort_by_key(|i| (distance[*i], *i));
-        for i in near {
-            left -= view.bytes(i) as f64;
-            if left < 0.0 {
-                break;
-            }
-            self.put(i, rank::CONTEXT);
-        }
-    }
-
     /// Keep flags for a level.
     pub fn keep_for(&self, level: Level) -> Vec<bool> {
         let most = if level == Level::Aggressive { rank::WEAK } else { rank::CONTEXT };
@@ -514,38 +318,5 @@ impl<'v> Ranks<'v> {
             break;
         }
         keep
-    }
-}
-
-/// Shorter lines repeat by chance.
-const MIN_REPEAT_BYTES: usize = 12;
-
-/// Lines that stand, together with a neighbour, word for word further up.
-fn repeated_lines(view: &View<'_>) -> Vec<bool> {
-    let mut out = vec![false; view.len()];
-    let mut seen: HashMap<(&str, &str), ()> = HashMap::new();
-    let filled: Vec<usize> = (0..view.len()).filter(|i| !view.message(*i).trim().is_empty()).collect();
-    for pair in filled.windows(2) {
-        let (a, b) = (view.message(pair[0]), view.message(pair[1]));
-        if a.len() + b.len() >= 2 * MIN_REPEAT_BYTES && seen.insert((a, b), ()).is_some() {
-            out[pair[0]] = true;
-            out[pair[1]] = true;
-        }
-    }
-    out
-}
-
-/// At least this many marks of a run make a text one.
-const MIN_RUN_LINES: usize = 2;
-
-impl View<'_> {
-    /// Whether this is the output of a test run, a failed build or a crash, not a log over time.
-    pub fn is_run(&self) -> bool {
-        let marks = self
-            .roles
-            .iter()
-            .filter(|r| matches!(r, Role::Fail | Role::Summary | Role::Pass | Role::Section | Role::Detail))
-            .count();
-        !self.is_stamped && !self.is_located && (marks >= MIN_RUN_LINES || !self.traces.is_empty())
     }
 }

@@ -76,8 +76,7 @@ pub fn choose(text: &str, document: &Document, scores: &[f64], must: &[bool], bu
         keep[i] = true;
         left -= costs[i];
     }
-    for (p, passage) in document.passages.iter().enumerate().filter(|(p, _)| is_open[*p]) {
-        let _ = p;
+    for (passage, _) in document.passages.iter().zip(&is_open).filter(|(_, is_open)| **is_open) {
         for i in passage.units.clone().filter(|i| document.units[*i].is_fixed) {
             keep[i] = true;
         }

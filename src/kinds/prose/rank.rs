@@ -48,8 +48,21 @@ const CALL_WEIGHT: f64 = 0.5;
 /// The best sentences whose words are fed back, and how many words.
 const FEEDBACK_SENTENCES: usize = 4;
 const FEEDBACK_TERMS: usize = 10;
-/// The best passages whose words are looked for elsewhere.
+/// The best passages whose words are looked for elsewhere, and how many words: names and what stands
+/// beside them.
 const HOP_PASSAGES: usize = 3;
+const HOP_TERMS: usize = 30;
+/// Words that more than this part of the passages have lead nowhere (a denominator: 1/3), but of few
+/// passages so many may have one.
+const HOP_COMMON: usize = 3;
+const MIN_HOP_COMMON: usize = 3;
+/// The same for the words of a title, which may be more common (1/2).
+const TITLE_COMMON: usize = 2;
+const MIN_TITLE_COMMON: usize = 2;
+/// What is left of the score of a sentence that was said before.
+const SAID_BEFORE: f64 = 0.1;
+/// What the next sentence counts as a neighbour, the one before being 1: pronouns point back.
+const NEXT_NEIGHBOUR: f64 = 0.7;
 
 /// A document as terms, and what is asked of it.
 #[derive(Debug)]
@@ -104,7 +117,8 @@ impl<'d> Reading<'d> {
         let matching = (0..passages.len()).filter(|p| passage_scores[*p] > 0.0).collect();
         let best = best_of(matching, &passage_scores, HOP_PASSAGES);
         let weighed: Vec<(usize, f64)> = best.iter().map(|p| (*p, passage_scores[*p])).collect();
-        let mut hop = units.scorer(&telling(passages, &weighed, &in_query, 30, (passages.len() / 3).max(3)));
+        let common = (passages.len() / HOP_COMMON).max(MIN_HOP_COMMON);
+        let mut hop = units.scorer(&telling(passages, &weighed, &in_query, HOP_TERMS, common));
         let seen: HashSet<TermId> = best.iter().flat_map(|p| passages.terms(*p)).copied().collect();
 
         let answer = AnswerType::of(question);
@@ -122,8 +136,9 @@ impl<'d> Reading<'d> {
             let title =
                 titles.iter().filter(|t| in_query.contains(t)).map(|t| units.idf(Some(*t))).sum::<f64>()
                     / query_sum;
+            let rare = (passages.len() / TITLE_COMMON).max(MIN_TITLE_COMMON);
             let is_met = !titles.is_empty() && !best.contains(&p) && {
-                let is_rare = |t: &&TermId| passages.frequency(**t) <= (passages.len() / 2).max(2);
+                let is_rare = |t: &&TermId| passages.frequency(**t) <= rare;
                 let mut rare = titles.iter().filter(is_rare).peekable();
                 rare.peek().is_some() && rare.all(|t| seen.contains(t))
             };
@@ -142,7 +157,7 @@ impl<'d> Reading<'d> {
                     + if first { w.first } else { 0.0 };
                 first = false;
                 if said.again(units, i) {
-                    scores[i] *= 0.1;
+                    scores[i] *= SAID_BEFORE;
                 }
             }
         }
@@ -151,7 +166,7 @@ impl<'d> Reading<'d> {
             let mut before = 0.0;
             while let Some(i) = sentences.next() {
                 let after = sentences.peek().map_or(0.0, |i| base[*i]);
-                scores[i] += w.neighbour * f64::max(before, after * 0.7);
+                scores[i] += w.neighbour * f64::max(before, after * NEXT_NEIGHBOUR);
                 before = base[i];
             }
         }

@@ -12,23 +12,21 @@
 //! `separator` is a space; with context it is `:` for a match and a space for context. The words of
 //! the header say which form a body has. Encoding and decoding ([`super::ungroup`]) are linear.
 
-use std::num::NonZero;
-use std::ops::Range;
+mod items;
+mod names;
+mod write;
 
-use super::form::{Form, is_like_name, number};
-use super::matches::{GROUP_SEPARATOR, Parsed};
+use super::form::Form;
+use super::matches::Parsed;
 use super::ungroup::Decoder;
 use crate::kinds::sink::Same;
-use crate::mark::{self, MARK_OPEN, Omission, Unit};
+use crate::mark::{Omission, Unit};
+use items::{Item, items};
+use names::Names;
+use write::Writer;
 
 /// So many bytes at least are decoded at once, to see whether they come back.
 const MIN_DECODED_BYTES: usize = 64 << 10;
-/// A text must be this long, in bytes, to be worth a name …
-const MIN_NAMED_BYTES: usize = 14;
-/// … and save this much by it, in bytes, naming and every repetition counted.
-const MIN_NAMED_GAIN_BYTES: usize = 16;
-/// What "&1 " and "*1" cost, in bytes of ordinary text (two tokens).
-const NAME_COST_BYTES: usize = 8;
 
 /// A body, the words of its header and what it leaves out.
 #[derive(Debug)]
@@ -101,281 +99,6 @@ fn encode_by_file(
     Grouped { text, words: form.words(), omissions }
 }
 
-/// A part of the body before it is written.
-enum Item<'i> {
-    Path(usize),
-    /// Lines with matches of one file, one after the other.
-    Matches(&'i Run),
-    /// A line that is no match.
-    Raw(usize),
-    Mark {
-        lines: Range<usize>,
-        /// How many files it covers, if several.
-        files: Option<usize>,
-    },
-}
-
-/// Gives the parts of the body to `sink`, in order.
-fn items(
-    parsed: &Parsed<'_>,
-    keep: &[bool],
-    is_named: impl Fn(usize) -> bool,
-    mut sink: impl FnMut(Item<'_>),
-) {
-    let mut run = Run::new(parsed);
-    let path_of = |i: usize| parsed.path_of(i);
-    let mut current: Option<usize> = None;
-    // A file that stands in several places is named for its omitted matches once.
-    let mut is_shown = vec![false; parsed.paths.len()];
-    let mut i = 0;
-    while i < parsed.len() {
-        let path = path_of(i);
-        let is_new = parsed.style.pathed && path.is_some() && path != current;
-        if is_new || path.is_none() || !keep[i] {
-            run.end(parsed, &mut sink);
-        }
-        if keep[i] {
-            match path {
-                None => {
-                    sink(Item::Raw(i));
-                    if parsed.raw(i) != GROUP_SEPARATOR {
-                        current = None;
-                    }
-                }
-                Some(p) => {
-                    if is_new {
-                        sink(Item::Path(p));
-                        is_shown[p] = true;
-                        current = path;
-                    }
-                    run.lines.push(i);
-                }
-            }
-            i += 1;
-            continue;
-        }
-        // A run of lines left out: of one file whose name stands above, or of several others.
-        let named = path.filter(|p| is_new && is_named(*p) && !is_shown[*p]);
-        if let Some(p) = named {
-            sink(Item::Path(p));
-            is_shown[p] = true;
-            current = path;
-        }
-        // A mark below the name of a file counts lines of that file alone.
-        let is_alone = path.is_some() && path == current;
-        let mut end = i + 1;
-        let mut files = usize::from(path.is_some());
-        let mut last = path;
-        while end < parsed.len() && !keep[end] {
-            let next = path_of(end).filter(|_| parsed.style.pathed);
-            if next.is_some() && next != last {
-                if is_alone || next.is_some_and(|p| is_named(p) && !is_shown[p]) {
-                    break;
-                }
-                files += 1;
-                last = next;
-            }
-            end += 1;
-        }
-        let files = (parsed.style.pathed && files > 1).then_some(files);
-        sink(Item::Mark { lines: i..end, files });
-        i = end;
-    }
-    run.end(parsed, &mut sink);
-}
-
-/// Matches that follow each other, those with the same text joined: `12,40 text`.
-struct Run {
-    lines: Vec<usize>,
-    /// For each line the next one of its text, as a place in `lines`; empty if none are joined.
-    next: Vec<Option<NonZero<usize>>>,
-    /// Whether each line stands behind an earlier one.
-    is_joined: Vec<bool>,
-    /// By the first line of a text: the place of its last one in `lines`, plus 1.
-    last: Vec<u32>,
-}
-
-impl Run {
-    fn new(parsed: &Parsed<'_>) -> Self {
-        // Context reads in its order, and without numbers nothing says where a line stood.
-        let may_join = !parsed.has_context && parsed.style.numbered;
-        let last = vec![0; if may_join { parsed.len() } else { 0 }];
-        Run { lines: Vec::new(), next: Vec::new(), is_joined: Vec::new(), last }
-    }
-
-    /// Gives the run to `sink`, if there is one, and begins another.
-    fn end(&mut self, parsed: &Parsed<'_>, sink: &mut impl FnMut(Item<'_>)) {
-        if self.lines.is_empty() {
-            return;
-        }
-        if !self.last.is_empty() && self.lines.len() > 1 && self.is_ascending(parsed) {
-            self.join(parsed);
-        }
-        sink(Item::Matches(self));
-        self.lines.clear();
-        self.next.clear();
-        self.is_joined.clear();
-    }
-
-    fn is_ascending(&self, parsed: &Parsed<'_>) -> bool {
-        let mut last = None;
-        self.lines.iter().all(|line| {
-            let number = parsed.hit(*line).and_then(|hit| number(hit.number));
-            let ascends = number.is_some() && number > last;
-            last = number;
-            ascends
-        })
-    }
-
-    fn join(&mut self, parsed: &Parsed<'_>) {
-        self.next.resize(self.lines.len(), None);
-        self.is_joined.resize(self.lines.len(), false);
-        for (at, line) in self.lines.iter().enumerate() {
-            let last = &mut self.last[parsed.first_with_text(*line)];
-            if let Some(before) = (*last as usize).checked_sub(1) {
-                self.next[before] = NonZero::new(at);
-                self.is_joined[at] = true;
-            }
-            *last = u32::try_from(at + 1).unwrap_or(0);
-        }
-        for line in &self.lines {
-            self.last[parsed.first_with_text(*line)] = 0;
-        }
-    }
-
-    /// The lines with a text of their own, as places.
-    fn heads(&self) -> impl Iterator<Item = usize> {
-        (0..self.lines.len()).filter(|at| !self.is_joined.get(*at).is_some_and(|joined| *joined))
-    }
-}
-
-/// Which texts have a name, by the first line that has the text.
-struct Names<'p, 't> {
-    parsed: &'p Parsed<'t>,
-    /// How often a text is to be written; once that is known: [`NAMED`], [`NAMELESS`], or its name.
-    of: Vec<u32>,
-    given: u32,
-}
-
-/// A text without a name.
-const NAMELESS: u32 = 0;
-/// A text that gets a name where it is first written.
-const NAMED: u32 = u32::MAX;
-
-impl<'p, 't> Names<'p, 't> {
-    fn new(parsed: &'p Parsed<'t>) -> Self {
-        Names { parsed, of: vec![0; parsed.len()], given: 0 }
-    }
-
-    fn count(&mut self, item: Item<'_>) {
-        if let Item::Matches(run) = item {
-            for at in run.heads() {
-                self.of[self.parsed.first_with_text(run.lines[at])] += 1;
-            }
-        }
-    }
-
-    /// Texts that pay for a name; whether there are any.
-    fn choose(&mut self) -> bool {
-        let mut any = false;
-        for (line, of) in self.of.iter_mut().enumerate() {
-            let times = std::mem::replace(of, NAMELESS) as usize;
-            if times < 2 {
-                continue;
-            }
-            let len = self.parsed.hit(line).map_or(0, |hit| hit.text.len());
-            let gain = (times - 1) * len.saturating_sub(NAME_COST_BYTES);
-            if len >= MIN_NAMED_BYTES && gain >= NAME_COST_BYTES + MIN_NAMED_GAIN_BYTES {
-                *of = NAMED;
-                any = true;
-            }
-        }
-        any
-    }
-}
-
-struct Writer<'p, 't> {
-    parsed: &'p Parsed<'t>,
-    form: Form,
-    names: Names<'p, 't>,
-    out: String,
-    /// A line that is no match, to be written once it is known what follows.
-    raw: Option<usize>,
-}
-
-impl Writer<'_, '_> {
-    fn write(&mut self, item: Item<'_>, at_file: &mut impl FnMut(Form, &mut String)) {
-        self.write_raw(matches!(item, Item::Mark { .. }));
-        match item {
-            Item::Path(path) => {
-                at_file(self.form, &mut self.out);
-                let path = self.parsed.paths[path];
-                write_plain(&mut self.out, path, self.form, path == GROUP_SEPARATOR);
-                self.out.push('\n');
-            }
-            Item::Raw(line) => self.raw = Some(line),
-            Item::Mark { lines, files } => {
-                let label = files.map(|files| format!("{files} files"));
-                mark::write_mark(&mut self.out, Unit::Line, lines.start + 1, lines.len(), label.as_deref());
-                self.out.push('\n');
-            }
-            Item::Matches(run) => run.heads().for_each(|at| self.write_match(run, at)),
-        }
-    }
-
-    fn write_raw(&mut self, is_before_mark: bool) {
-        if let Some(line) = self.raw.take() {
-            let raw = self.parsed.raw(line);
-            let could_be_path = self.form.style.pathed && is_before_mark && raw != GROUP_SEPARATOR;
-            write_plain(&mut self.out, raw, self.form, could_be_path);
-            self.out.push('\n');
-        }
-    }
-
-    fn write_match(&mut self, run: &Run, at: usize) {
-        use std::fmt::Write;
-        let Some(hit) = self.parsed.hit(run.lines[at]) else { return };
-        self.out.push_str(hit.number);
-        let mut next = run.next.get(at).copied().flatten();
-        while let Some(at) = next {
-            self.out.push(',');
-            self.out.push_str(self.parsed.hit(run.lines[at.get()]).map_or("", |hit| hit.number));
-            next = run.next.get(at.get()).copied().flatten();
-        }
-        self.out.push(self.form.separator(hit.separator));
-        let name = &mut self.names.of[self.parsed.first_with_text(run.lines[at])];
-        // Writing to a String cannot fail.
-        let _ = match *name {
-            NAMELESS => {
-                if self.form.has_names && is_like_name(hit.text) {
-                    self.out.push('\\');
-                }
-                self.out.push_str(hit.text);
-                Ok(())
-            }
-            NAMED => {
-                self.names.given += 1;
-                *name = self.names.given;
-                write!(self.out, "&{name} {}", hit.text)
-            }
-            name => write!(self.out, "*{name}"),
-        };
-        self.out.push('\n');
-    }
-
-    fn finish(mut self) -> String {
-        self.write_raw(false);
-        self.out
-    }
-}
-
-fn write_plain(out: &mut String, line: &str, form: Form, must_escape: bool) {
-    if must_escape || line.starts_with('\\') || line.starts_with(MARK_OPEN) || form.read(line).is_some() {
-        out.push('\\');
-    }
-    out.push_str(line);
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -383,6 +106,7 @@ mod tests {
     use super::super::matches::{Style, parse, split_lines};
     use super::super::ungroup::decode;
     use super::*;
+    use crate::mark::MARK_OPEN;
     use proptest::prelude::*;
 
     const STYLES: [Style; 3] = [
