@@ -52,10 +52,8 @@ servers:
 test-matrix: build ## the LiteLLM wire tests on the oldest, a middle and the newest version
 	$(BIN)/python tests/integrations/matrix.py
 
-audit: build ## asks the advisory databases about all dependencies (needs to reach them)
-	$(BIN)/python -m pip install --quiet pip-audit && $(BIN)/pip-audit --local
-	cargo audit --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-audit
-	cargo audit
+audit: $(VENV)/.tools ## asks the advisory databases about all dependencies; says what it could not ask
+	$(BIN)/python .ci/audit.py $(AUDIT)
 
 bench-service: build ## load on the service beside headroom-ai's own proxy (5 min; installs it into .cache)
 	$(BIN)/python benches/cloud_load.py
@@ -67,15 +65,15 @@ lint: build ## formats, clippy, ruff, mypy, and the stub against the module
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	cargo clippy --quiet --features python -- -D warnings
-	$(BIN)/ruff format --check python tests examples benches
-	$(BIN)/ruff check python tests examples benches
+	$(BIN)/ruff format --check python tests examples benches .ci
+	$(BIN)/ruff check python tests examples benches .ci
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest headroom._core
 
 format: build ## formats all code
 	cargo fmt
-	$(BIN)/ruff format python tests examples benches
-	$(BIN)/ruff check --fix python tests examples benches
+	$(BIN)/ruff format python tests examples benches .ci
+	$(BIN)/ruff check --fix python tests examples benches .ci
 
 bench: build $(VENV)/.bench-tools ## measures and writes a dated result file under benches/results (10 min)
 	$(BIN)/python benches/run.py

@@ -52,6 +52,13 @@ class Service:
         key: str = json.loads(made)["key"]
         return key
 
+    def has_read_everything(self) -> bool:
+        """True if every connection was accepted and what was sent over it was taken, as the kernel sees it."""
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        established = [line for line in lines if line[1].endswith(f":{self.server.port:04X}") and line[3] == "01"]
+        # Columns: [4] is tx:rx bytes in the queues; [9] the inode, which is 0 until `accept`.
+        return all(line[4].endswith(":00000000") and line[9] != "0" for line in established)
+
     def workers(self) -> list[int]:
         """Processes that serve: the children, or the process itself."""
         parent = self.server.process.pid
@@ -95,8 +102,8 @@ def service(
             made.client.close()
 
 
-def eventually(check: Callable[[], T], timeout_s: float = 15.0) -> T:
-    """The check's value once it is true."""
+def eventually(check: Callable[[], T], timeout_s: float = 60.0) -> T:
+    """The check's value once it is true. The time is for a machine with much else to do."""
     end = time.monotonic() + timeout_s
     while True:
         with contextlib.suppress(httpx.TransportError):
@@ -106,6 +113,18 @@ def eventually(check: Callable[[], T], timeout_s: float = 15.0) -> T:
                 return found
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def settled(read: Callable[[], T], quiet_s: float = 1.2) -> T:
+    """The value of `read` once it has stayed the same for longer than usage takes to the database."""
+    end = time.monotonic() + 60
+    value, since = read(), time.monotonic()
+    while time.monotonic() - since < quiet_s:
+        assert time.monotonic() < end, "does not settle"
+        time.sleep(0.1)
+        if (now := read()) != value:
+            value, since = now, time.monotonic()
+    return value
 
 
 LONG = bool(os.environ.get("LONG_TESTS"))

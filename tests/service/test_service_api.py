@@ -15,7 +15,7 @@ import httpx
 import payloads
 import pytest
 from headroom import compress
-from running import JSON, Service, eventually
+from running import JSON, Service, eventually, settled
 
 CCR = {"config": {"mode": "ccr"}}
 
@@ -171,8 +171,7 @@ def test_stats_add_up(open_service: Service) -> None:
     def figures() -> Any:
         return open_service.get("/v1/stats", **{"from": "1h"}).json()["totals"]
 
-    time.sleep(1.2)
-    before = figures()
+    before = settled(figures)
     replies = [open_service.compress(payloads.chat()).json() for _ in range(5)]
     assert open_service.compress([], config={"level": "?"}).status_code == 422
     after = eventually(lambda: (f := figures())["compressions"] >= before["compressions"] + 5 and f)

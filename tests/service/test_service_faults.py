@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import pytest
 from crowd import Crowd
-from running import LONG, Service, eventually, service
+from running import JSON, LONG, Service, eventually, service, settled
 from servers import Postgres, Redis
 
 CLIENTS = 16 if LONG else 8
@@ -30,6 +30,8 @@ BEFORE_S, AFTER_S = (8.0, 20.0) if LONG else (1.0, 2.0)
 OUTAGE_S = 20.0 if LONG else 2.5
 MIN_ANSWERED = 5
 """Enough that something was seen, also on a machine with much else to do."""
+PATIENCE_S = 60.0
+"""How long a condition may take where much else runs."""
 SLOW_CLIENTS = 1000 if LONG else 300
 
 
@@ -66,14 +68,14 @@ def run(people: Crowd, fault: Callable[[], None], seconds: float = BEFORE_S + AF
     """Clients at work, and the fault in the middle."""
 
     async def both() -> None:
-        work = asyncio.create_task(people.work(CLIENTS, seconds + 60))
+        work = asyncio.create_task(people.work(CLIENTS, seconds + 60 + PATIENCE_S))
         await asyncio.sleep(BEFORE_S)
         before = people.answered
         await asyncio.to_thread(fault)
         await asyncio.sleep(AFTER_S)
+        await asyncio.to_thread(eventually, lambda: people.answered > max(before, MIN_ANSWERED), PATIENCE_S)
         people.stopping = True
         await work
-        assert people.answered > before
 
     asyncio.run(both())
     print(f"{people.answered} answered, {people.refused} refused, {people.lost} lost, slowest {people.slowest_s:.2f} s")
@@ -90,9 +92,8 @@ def check(fleet: Service, people: Crowd, at_most_more: int = 0) -> None:
         return int(fleet.get("/v1/stats", people.key).json()["totals"]["compressions"])
 
     # An answer that was on its way when its worker was killed is counted and was not received.
-    eventually(lambda: done() >= people.answered, 40)
-    time.sleep(1.5)
-    assert people.answered <= done() <= people.answered + at_most_more
+    eventually(lambda: done() >= people.answered, PATIENCE_S)
+    assert people.answered <= settled(done) <= people.answered + at_most_more
 
 
 def test_kill_9_of_a_worker(fleet: Service) -> None:
@@ -103,7 +104,7 @@ def test_kill_9_of_a_worker(fleet: Service) -> None:
         for _ in range(kills):
             pids = fleet.workers()
             os.kill(pids[0], signal.SIGKILL)
-            eventually(lambda pids=pids: len(now := fleet.workers()) == 2 and now != pids, 30)
+            eventually(lambda pids=pids: len(now := fleet.workers()) == 2 and now != pids)
 
     run(people, kill)
     check(fleet, people, at_most_more=people.lost)
@@ -193,7 +194,7 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
             def total() -> float:
                 return float(made.get("/v1/stats").json()["totals"]["compressions"]) + dropped
 
-            eventually(lambda: total() >= people.answered, 40)
+            eventually(lambda: total() >= people.answered)
             assert total() == people.answered
 
 
@@ -241,6 +242,8 @@ def test_many_slow_clients(tmp_path: Path) -> None:
         async def both() -> list[str]:
             slow = [asyncio.create_task(slow_client(made.server.port, i)) for i in range(SLOW_CLIENTS)]
             await people.work(4, 10.0 if LONG else 2.0)
+            while people.answered <= MIN_ANSWERED and time.monotonic() - start < PATIENCE_S:
+                await people.work(4, 1.0)
             grown = made.server.rss_bytes() - memory
             assert grown < SLOW_CLIENTS * 100_000, grown
             return await asyncio.gather(*slow)
@@ -248,7 +251,8 @@ def test_many_slow_clients(tmp_path: Path) -> None:
         start = time.monotonic()
         ends = asyncio.run(both())
         assert set(ends) == {"closed"}
-        assert time.monotonic() - start < 60
+        # Each is held for 3 s; the rest is for a machine with much else to do.
+        assert time.monotonic() - start < 120
         assert people.wrong == []
         assert people.answered > MIN_ANSWERED
         assert not people.refused
@@ -256,17 +260,21 @@ def test_many_slow_clients(tmp_path: Path) -> None:
 
 
 def test_more_connections_than_allowed_are_told_to_come_back(tmp_path: Path) -> None:
-    with service(tmp_path, "--max-connections", "20") as made:
+    with service(tmp_path, "--max-connections", "20", "--header-timeout-s", "60") as made:
         held = [socket.create_connection(("127.0.0.1", made.server.port)) for _ in range(40)]
-        time.sleep(0.5)
         for s in held:
             s.setblocking(False)
-        answers = []
-        for s in held:
-            with contextlib.suppress(BlockingIOError):
-                answers.append(s.recv(1000))
-        assert len(answers) >= 20
-        assert all(a.startswith(b"HTTP/1.1 503") and b"retry-after: " in a for a in answers)
+        answers: dict[socket.socket, bytes] = {}
+
+        def told() -> bool:
+            for s in held:
+                if s not in answers:
+                    with contextlib.suppress(BlockingIOError):
+                        answers[s] = s.recv(1000)
+            return len(answers) >= 20
+
+        eventually(told, 50)
+        assert all(a.startswith(b"HTTP/1.1 503") and b"retry-after: " in a for a in answers.values())
         for s in held:
             s.close()
         eventually(lambda: made.get("/healthz").status_code == 200)
@@ -282,7 +290,7 @@ def test_a_reader_that_takes_nothing_is_let_go(tmp_path: Path) -> None:
             s.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
             made.client.close()
             eventually(lambda: _connections(made) == 1)
-            eventually(lambda: _connections(made) == 0, 40)
+            eventually(lambda: _connections(made) == 0)
 
 
 def _connections(made: Service) -> int:
@@ -311,13 +319,31 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 30)
 
 
+def test_a_worker_that_was_starting_when_its_parent_was_killed_ends_too(tmp_path: Path) -> None:
+    with service(tmp_path, "--workers", "2", "--store", f"sqlite:///{tmp_path}/originals.db") as made:
+        eventually(lambda: len(made.workers()) == 2)
+        first = made.workers()
+        os.kill(first[0], signal.SIGKILL)
+        # A new process is there long before it serves.
+        eventually(lambda: any(pid not in first for pid in made.workers()))
+        workers = {*first, *made.workers()}
+        os.kill(made.server.process.pid, signal.SIGKILL)
+        made.server.process.wait(10)
+        eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 30)
+
+
 def test_when_the_queue_is_full_it_says_so(tmp_path: Path) -> None:
     with service(tmp_path, "--threads", "1", "--max-queued", "4") as made:
 
         async def all_at_once() -> list[Any]:
-            body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "word " * 200_000}]}
+            # Bytes, so that sending is quicker than the work.
+            body = json.dumps(
+                {"model": "gpt-4o", "messages": [{"role": "user", "content": "word " * 200_000}]}
+            ).encode()
             async with httpx.AsyncClient(base_url=made.url, timeout=60, trust_env=False) as client:
-                return await asyncio.gather(*(client.post("/v1/compress", json=body) for _ in range(24)))
+                return await asyncio.gather(
+                    *(client.post("/v1/compress", content=body, headers=JSON) for _ in range(24))
+                )
 
         replies = asyncio.run(all_at_once())
         codes = [r.status_code for r in replies]
@@ -332,5 +358,6 @@ def test_a_request_that_takes_too_long_is_answered(tmp_path: Path) -> None:
         start = time.monotonic()
         reply = made.compress(body)
         assert (reply.status_code, reply.json()["error"]["code"]) == (503, "timeout")
-        assert time.monotonic() - start < 10
-        eventually(lambda: made.compress([]).status_code == 200, 60)
+        # Its three pieces take a second or two; the rest is for a machine with much else to do.
+        assert time.monotonic() - start < 25
+        eventually(lambda: made.compress([]).status_code == 200)

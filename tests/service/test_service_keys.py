@@ -168,7 +168,8 @@ def test_a_revoked_key_stops_working(keyed: Service) -> None:
     command("keys", "revoke", "--org", "acme", "--name", "short-lived", *keyed.options)
     start = time.monotonic()
     eventually(lambda: keyed.compress([], key).status_code == 401)
-    assert time.monotonic() - start < REFRESH_S + 3
+    # The rest is for a machine with much else to do.
+    assert time.monotonic() - start < REFRESH_S + 10
 
 
 def test_rotation_with_overlap(keyed: Service) -> None:

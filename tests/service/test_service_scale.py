@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import ssl
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import httpx
 import payloads
 import pytest
-from running import JSON, Service, eventually, service
+from running import JSON, Service, eventually, service, settled
 from servers import Postgres, Redis
 
 CCR = {"config": {"mode": "ccr"}}
@@ -77,8 +76,7 @@ def test_figures_of_all_workers_add_up(fleet: Service, key: str) -> None:
         totals = fleet.get("/v1/stats", key).json()["totals"]
         return totals["compressions"], totals["tokens_before"]
 
-    time.sleep(1.5)
-    before = done()
+    before = settled(done)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda i: post(fleet, key, salted(f"a{i}")).json(), range(40)))
     wanted = (before[0] + 40, before[1] + sum(r["tokens_before"] for r in replies))
@@ -92,10 +90,11 @@ def test_metrics_are_of_all_workers(fleet: Service, key: str) -> None:
         return {float(m[1]) for m in found if m}
 
     post(fleet, key, [])
-    (before,) = counted()
+    # A request is counted just after its answer went out.
+    (before,) = settled(counted, 0.5)
     for _ in range(20):
         post(fleet, key, [])
-    assert counted() == {before + 20}
+    eventually(lambda: counted() == {before + 20})
 
 
 def test_a_limit_holds_over_all_workers(fleet: Service) -> None:
@@ -116,7 +115,8 @@ def test_requests_in_flight_are_finished_after_sigterm(tmp_path: Path, postgres:
             # Each piece of work takes a thread a while, so that most of them wait when the signal comes.
             connection.request("POST", "/v1/compress", json.dumps({"messages": salted(f"b{i}") * 3, **CCR}), JSON)
             connections.append(connection)
-        time.sleep(0.2)
+        # One that was not accepted when the signal comes is not in flight.
+        eventually(made.has_read_everything)
         os.kill(made.server.process.pid, signal.SIGTERM)
         replies = [connection.getresponse() for connection in connections]
         assert [reply.status for reply in replies] == [200] * 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from headroom.cloud import tracing
 from headroom.cloud.edge import Edge
 from headroom.cloud.guard import GuardedProtocol
 from headroom.cloud.routes import compress, figures, health, retrieve
@@ -32,14 +34,18 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
 )
 
 
-def make_app(settings: ServiceSettings) -> Edge:
-    """The application with these settings."""
+def make_app(settings: ServiceSettings, traces: tracing.Tracing | None = None) -> Edge:
+    """The application with these settings, and spans to `traces`, which it closes when it ends."""
     service = Service(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        async with service.running():
-            yield
+        try:
+            async with service.running():
+                yield
+        finally:
+            if traces is not None:
+                await asyncio.to_thread(traces.close)
 
     def bind(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def bound(request: Request) -> Response:
@@ -55,7 +61,7 @@ def make_app(settings: ServiceSettings) -> Edge:
     def loopback_only() -> bool:
         return guarded and service.auth.open
 
-    return Edge(router, loopback_only, settings.access_log)
+    return Edge(router, loopback_only, settings.access_log, traces)
 
 
 def create() -> Edge:
@@ -64,4 +70,4 @@ def create() -> Edge:
     GuardedProtocol.header_timeout_s = settings.header_timeout_s
     GuardedProtocol.write_timeout_s = settings.write_timeout_s
     GuardedProtocol.max_connections = settings.max_connections
-    return make_app(settings)
+    return make_app(settings, tracing.from_environment())

@@ -1,4 +1,4 @@
-"""The outermost ASGI layer: request ids, security headers, errors as JSON, metrics, the log of requests.
+"""The outermost ASGI layer: request ids, security headers, errors as JSON, metrics, the log of requests, their spans.
 
 Pure ASGI, so that nothing is buffered. Whatever goes wrong inside becomes an answer here, and nothing of it
 but its type and place becomes a log line.
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headroom.cloud import logs, metrics
 from headroom.cloud.errors import ServiceError
+from headroom.cloud.tracing import Tracing
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 SECURITY = [
@@ -36,17 +37,21 @@ HTTP_ERRORS = {404: "not_found", 405: "method_not_allowed"}
 class Edge:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, loopback_only: Callable[[], bool], access_log: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, loopback_only: Callable[[], bool], access_log: bool, traces: Tracing | None = None
+    ) -> None:
         """
         Args:
             app: the application.
             loopback_only: whether to refuse requests that name another host, as a web page can with a name of
                 its own that leads to this machine.
             access_log: log every request.
+            traces: takes a span of every request.
         """
         self._app = app
         self._loopback_only = loopback_only
         self._access_log = access_log
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,6 +59,7 @@ class Edge:
                 await self._app(scope, receive, send)
             return
         start = time.perf_counter()
+        start_ns = time.time_ns() if self._traces is not None else 0
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = given.decode() if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         about: dict[str, Any] = {}
@@ -99,13 +105,18 @@ class Edge:
             about.setdefault("code", problem.code)
             if not status:
                 await _answer(problem, request_id, respond)
-        self._finish(scope, status, time.perf_counter() - start, request_id, about)
+        self._finish(scope, status, time.perf_counter() - start, start_ns, request_id, about)
 
-    def _finish(self, scope: Scope, status: int, seconds: float, request_id: str, about: dict[str, Any]) -> None:
+    def _finish(
+        self, scope: Scope, status: int, seconds: float, start_ns: int, request_id: str, about: dict[str, Any]
+    ) -> None:
         # The path itself is the client's; only paths that exist become labels.
         route = about.pop("route", "other")
         metrics.requests.labels(route, str(status)).inc()
         metrics.request_seconds.labels(route).observe(seconds)
+        if self._traces is not None:
+            self._traces.record(scope, route, status, start_ns, about)
+        about.pop("model", None)
         if self._access_log or status >= 500:
             logs.event(
                 "request",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import multiprocessing
 import os
 import signal
 import time
@@ -60,7 +61,7 @@ class Service:
             self.auth.refresh_for_ever(),
             self.usage.run_for_ever(),
             retention.run_for_ever(self.database, self.settings),
-            _end_with_parent(os.getppid() if self.settings.workers > 1 else None),
+            _end_with_parent(_supervisor() if self.settings.workers > 1 else None),
         )
         tasks = [asyncio.create_task(one) for one in forever]
         self.ready = True
@@ -107,6 +108,12 @@ class Service:
                 **fields,
             )
         )
+
+
+def _supervisor() -> int:
+    """The process that started this worker, also if it was killed before the worker got here."""
+    parent = multiprocessing.parent_process()
+    return parent.pid if parent is not None and parent.pid is not None else os.getppid()
 
 
 async def _end_with_parent(parent: int | None) -> None:

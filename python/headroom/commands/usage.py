@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
             to_ms = stats.moment("to", arguments.end, now_s) * 1000 + 1000
             with engine.begin() as connection:
                 organisation_id, _ = keys.organisation(connection, arguments.org)
+            if arguments.format == "parquet":
+                export.check_parquet()
             found = export.pages(engine, organisation_id, from_ms, to_ms)
             with _output(arguments.output) as file:
                 if arguments.format == "parquet":

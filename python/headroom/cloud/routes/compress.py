@@ -81,5 +81,7 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
             core_us=int(done.seconds * 1e6),
             originals=len(figures.ccr_hashes),
         )
-        request.scope["state"]["about"].update(tokens_before=figures.tokens_before, tokens_after=figures.tokens_after)
+        request.scope["state"]["about"].update(
+            model=labels.model(figures.model), tokens_before=figures.tokens_before, tokens_after=figures.tokens_after
+        )
         return Response(reply, media_type=JSON)

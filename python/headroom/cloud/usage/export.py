@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -70,17 +71,30 @@ def _cell(value: Any) -> Any:
     return "'" + value if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def write_parquet(found: Iterator[list[Any]], file: BinaryIO) -> int:
-    """Writes Parquet; the number of events.
+def check_parquet() -> None:
+    """To be called before a file is opened, which would empty it.
 
     Raises:
         ExportProblem: pyarrow is not installed.
     """
     try:
-        import pyarrow
-        import pyarrow.parquet
+        importlib.import_module("pyarrow.parquet")
     except ImportError:
-        raise ExportProblem("Parquet needs a package that is not installed; run: pip install pyarrow") from None
+        raise ExportProblem(
+            "Parquet needs a package that is not installed; run: pip install pyarrow (or use --format csv)"
+        ) from None
+
+
+def write_parquet(found: Iterator[list[Any]], file: BinaryIO) -> int:
+    """Writes Parquet; the number of events.
+
+    Raises:
+        ExportProblem: see `check_parquet`.
+    """
+    check_parquet()
+    import pyarrow
+    import pyarrow.parquet
+
     numbers = {c.name for c in tables.events.columns if not isinstance(c.type, sa.String)}
     schema = pyarrow.schema([(name, pyarrow.int64() if name in numbers else pyarrow.string()) for name in FIELDS])
     count = 0
