@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::echo::Echoes;
 use super::text::{self, Block, Done};
-use super::{remains, turns, written};
+use super::{pointer, remains, turns, written};
 use crate::kinds::Source;
 use crate::mark::{self, Unit};
 use crate::options::{Level, Options};
@@ -55,6 +55,8 @@ pub(super) struct Ground<'g> {
     pub(super) jobs: &'g [(usize, usize)],
     pub(super) options: &'g Options,
     pub(super) counter: &'g Counter,
+    /// The most tokens that the pointer of a message takes.
+    pub(super) pointer_tokens: usize,
 }
 
 /// The final results, one per job.
@@ -212,7 +214,7 @@ impl Ground<'_> {
         let text = &self.messages[i].texts[t];
         let mut result = form(job, epochs.stages[job]);
         if text.source != Source::ToolOutput || !self.options.may_omit() {
-            return result;
+            return self.worth_its_pointer(text.text, result);
         }
         // JSON has no lines of its own: how it is broken into lines is white space, and goes.
         let by_line = !result.blocks.iter().any(|b| b.kind == "json");
@@ -229,8 +231,20 @@ impl Ground<'_> {
                 }
             }
         }
+        let result = self.worth_its_pointer(text.text, result);
         echoes.push(text.text, result.clone(), text.output, by_line);
         result
+    }
+
+    /// `result`, or the text as it was where leaving something out would save no more than the pointer by
+    /// which it could be fetched. Settled here, because later outputs refer to what is visible of this one.
+    fn worth_its_pointer(&self, source: &str, result: Arc<Done>) -> Arc<Done> {
+        let omits = result.new.as_ref().is_some_and(|(_, omissions)| !omissions.is_empty());
+        if !omits || result.saved > self.pointer_tokens {
+            return result;
+        }
+        let block = Block { range: 0..source.len(), why: pointer::TOO_DEAR, ..Block::default() };
+        Arc::new(Done { blocks: vec![block], why: pointer::TOO_DEAR, ..Done::default() })
     }
 
     /// A text with references in it instead of being compressed as `result` has it.

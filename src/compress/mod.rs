@@ -16,6 +16,7 @@ mod written;
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::kinds::Source;
 use crate::mark::Omission;
 use crate::options::Options;
 use crate::request::read::{self, Message, Text};
@@ -149,8 +150,14 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
     };
     let results = parallel::map(&jobs, options.max_threads, size, |_, job| run(*job, options));
 
-    let ground =
-        limit::Ground { messages: &messages, counts: &counts, jobs: &jobs, options, counter: &counter };
+    let ground = limit::Ground {
+        messages: &messages,
+        counts: &counts,
+        jobs: &jobs,
+        options,
+        counter: &counter,
+        pointer_tokens: pointer::most_tokens(&options.retrieval, &counter),
+    };
     let settled = ground.settle(results, run);
     let results = settled.results;
 
@@ -169,7 +176,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
             odd => odd,
         };
         let mut kinds: Vec<&'static str> = Vec::new();
-        let mut tool = "";
+        let (mut tool, mut source) = ("", Source::User);
         while let Some(((_, t), mut result)) = done.next_if(|((j, _), _)| *j == i) {
             let text = &message.texts[*t];
             decision.blocks.extend(result.blocks.iter().map(|b| (text.path.clone(), b.clone())));
@@ -182,7 +189,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
                 why.get_or_insert(result.why);
                 continue;
             };
-            tool = text.call.as_ref().map_or("", |call| call.name.as_str());
+            (tool, source) = (text.call.as_ref().map_or("", |call| call.name.as_str()), text.source);
             out.edits.push(Edit { message: i, path: text.path.clone(), id: text.id, text: new });
             let omitted = |omission| Omitted { message: i, id: text.id, omission };
             out.omitted.extend(omissions.into_iter().map(omitted));
@@ -191,7 +198,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
             kinds.extend(result.kinds.iter().filter(|k| !kinds.contains(k)).copied().collect::<Vec<_>>());
         }
         let saved = before - decision.tokens_after;
-        match pointers.add(request, i, saved, &mut out) {
+        match pointers.add(request, i, source, saved, &mut out) {
             Pointed::Not => {}
             Pointed::At(original, cost) => {
                 decision.tokens_after += cost;

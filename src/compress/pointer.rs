@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::{Edit, Original, Outcome};
+use crate::kinds::Source;
 use crate::mark;
 use crate::options::Retrieval;
 use crate::request::Request;
@@ -19,8 +20,15 @@ impl Pointers<'_> {
     /// Adds a pointer to the last changed text of message `i`, if something is missing in the message and
     /// it still gets shorter.
     ///
-    /// `saved` is what the message saves without it.
-    pub(super) fn add(&self, request: &Request<'_>, i: usize, saved: usize, out: &mut Outcome) -> Pointed {
+    /// `saved` is what the message saves without it, `source` what its last changed text is.
+    pub(super) fn add(
+        &self,
+        request: &Request<'_>,
+        i: usize,
+        source: Source,
+        saved: usize,
+        out: &mut Outcome,
+    ) -> Pointed {
         let key = match self.retrieval {
             Retrieval::Off => return Pointed::Not,
             Retrieval::Plain => None,
@@ -34,7 +42,7 @@ impl Pointers<'_> {
         let text = originals.join("\n");
         let hash = hash(&text, key);
         let Some(Edit { text: last, .. }) = out.edits.last_mut() else { return Pointed::Not };
-        let pointed = with_pointer(last, &hash);
+        let pointed = with_pointer(last, source, &hash);
         let cost = self.counter.count(&pointed).saturating_sub(self.counter.count(last));
         // A message is never made longer for the sake of its pointer.
         if cost >= saved {
@@ -42,6 +50,17 @@ impl Pointers<'_> {
         }
         *last = pointed;
         Pointed::At(Original { hash, message: i, text, tool: String::new(), kinds: Vec::new() }, cost)
+    }
+}
+
+/// A hash that takes as many tokens as any: no two of its digits can be one token.
+const DEAREST: &str = "a1b2c3d4e5f6a7b8c9d0e1f2";
+
+/// The most tokens that a pointer takes, with the newlines around it; 0 where there are none.
+pub(super) fn most_tokens(retrieval: &Retrieval, counter: &Counter) -> usize {
+    match retrieval {
+        Retrieval::Off => 0,
+        _ => counter.count(&format!("\n{}\n", mark::pointer(DEAREST))),
     }
 }
 
@@ -58,10 +77,13 @@ pub(super) enum Pointed {
     TooDear,
 }
 
-/// `text` with a pointer behind its last block with a header, or at its end if there is none.
-fn with_pointer(text: &str, hash: &str) -> String {
+/// `text` with a pointer. In a tool output it stands at the end, so that the numbers of lines hold by
+/// which later outputs refer to it; elsewhere behind the last block with a header, if there is one.
+fn with_pointer(text: &str, source: Source, hash: &str) -> String {
     let mut at = 0;
-    while let Some(block) = mark::find_headed(text, at) {
+    while source != Source::ToolOutput
+        && let Some(block) = mark::find_headed(text, at)
+    {
         at = block.range.end;
     }
     let at = if at == 0 { text.len() } else { at };
