@@ -111,6 +111,15 @@ def spooled(database: Database, folder: Path) -> Usage:
     return usage
 
 
+def test_the_second_that_runs_counts(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = int(time.time()) // 86_400 * 86_400
+    usage = spooled(database, tmp_path)
+    usage.record(event(at_ms=day * 1000))
+    assert flush(usage)
+    monkeypatch.setattr(stats.time, "time", lambda: day + 0.5)
+    assert totals(database)["compressions"] == 1
+
+
 def test_events_are_written_once_whatever_happens_in_between(database: Database, tmp_path: Path) -> None:
     usage = spooled(database, tmp_path)
     for i in range(100):

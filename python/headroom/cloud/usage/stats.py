@@ -65,7 +65,8 @@ def query(
         ServiceError: 422.
     """
     now_s = int(time.time())
-    to_s = now_s if end is None else moment("to", end, now_s)
+    # Up to now means with the second that runs: at the first of a period nothing of it would count otherwise.
+    to_s = now_s + 1 if end is None else moment("to", end, now_s)
     from_s = to_s - DAY_S if start is None else moment("from", start, now_s)
     if not 0 <= from_s < to_s < 1 << 40:
         raise ServiceError(422, "invalid_parameter", "`from` must be before `to`.", allowed="from < to")
