@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sqlite3
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from headroom import ExpiredHashError, StoreError, UnknownHashError
-from headroom.stores import open_store
+from headroom.stores import open_store, sqlite
 from headroom.stores.sqlite import SqliteStore
 
 A, B = "a" * 24, "b" * 24
@@ -192,7 +193,7 @@ def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from headroom import StoreError
-from headroom.stores import open_store
+from headroom.stores import open_store, sqlite
 store = open_store("sqlite:///{tmp_path}/x.db")
 store.put("me", {{"a" * 24: "text"}})
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
@@ -211,7 +212,7 @@ print(store.get("me", "a" * 24))
 
 def test_many_processes_make_it_at_once(tmp_path: Path) -> None:
     code = f"""
-from headroom.stores import open_store
+from headroom.stores import open_store, sqlite
 import sys
 open_store("sqlite:///{tmp_path}/x.db").put("me", {{sys.argv[1] * 24: "text " + sys.argv[1]}})
 """
@@ -219,3 +220,22 @@ open_store("sqlite:///{tmp_path}/x.db").put("me", {{sys.argv[1] * 24: "text " + 
     assert [child.wait() for child in children] == [0] * 6
     store = make(tmp_path / "x.db")
     assert [store.get("me", name * 24) for name in "abcdef"] == [f"text {name}" for name in "abcdef"]
+
+
+def test_another_connection_makes_it_while_this_one_looks(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.db")
+    db = sqlite3.connect(path, isolation_level=None)
+    turns = []
+
+    def other(statement: str) -> None:
+        if "sqlite_master" in statement and not turns:
+            turns.append(statement)
+            with contextlib.suppress(sqlite3.OperationalError):  # it may have to wait for us
+                sqlite.connect(path, timeout_s=0.05).close()
+
+    db.set_trace_callback(other)
+    sqlite._prepare(db, path)
+    db.set_trace_callback(None)
+    assert turns
+    assert db.execute("SELECT count(*) FROM entries").fetchone() == (0,)
+    db.close()

@@ -281,14 +281,8 @@ class _Pool:
         if not self._write.acquire(timeout=self.timeout_s):
             raise sqlite3.OperationalError("other threads are writing for too long")
         try:
-            db.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(db, "IMMEDIATE"):
                 yield
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
         finally:
             self._write.release()
 
@@ -358,21 +352,17 @@ def connect(path: str, timeout_s: float) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection, path: str) -> None:
-    identity = _identity(db)
-    if identity == (0, 0) and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+    with _transaction(db, "DEFERRED"):
+        identity, empty = _identity(db)
+    if empty:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL").fetchall()
-        db.execute("BEGIN EXCLUSIVE")
-        try:
+        with _transaction(db, "EXCLUSIVE"):
             # Another process may have been faster.
-            if _identity(db) == (0, 0):
+            if _identity(db)[1]:
                 for statement in SCHEMA.split(";"):
                     db.execute(statement)
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        identity = _identity(db)
+            identity, _ = _identity(db)
     if identity[0] != APPLICATION_ID:
         raise StoreError(f"{path} is a database of something else; give the store a file of its own")
     if identity[1] != SCHEMA_VERSION:
@@ -390,5 +380,23 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
                 os.chmod(name, 0o600)
 
 
-def _identity(db: sqlite3.Connection) -> tuple[int, int]:
-    return db.execute("PRAGMA application_id").fetchone()[0], db.execute("PRAGMA user_version").fetchone()[0]
+def _identity(db: sqlite3.Connection) -> tuple[tuple[int, int], bool]:
+    """Application and schema version, and whether nothing was made yet. Inside a transaction: another process may be
+    making the schema just now."""
+    (application,), (version,), (tables,) = (
+        db.execute(query).fetchone()
+        for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+    )
+    return (application, version), (application, version, tables) == (0, 0, 0)
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection, kind: str) -> Iterator[None]:
+    db.execute(f"BEGIN {kind}")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
