@@ -9,13 +9,13 @@
 //! through their prints; then one look-up per line that is worth it, in at most [`MAX_PLACES`] places.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::print::{Anchor, Print, Spread, without_number};
+use super::print::{Anchor, Print, without_number};
 use super::text::Done;
 use super::written::Call;
+use crate::hashed::FastMap;
 use crate::mark::{self, Omission, Piece, Rendered, Unit};
 use crate::select;
 
@@ -34,9 +34,9 @@ const MAX_PLACES: usize = 4;
 pub(super) struct Echoes<'t> {
     earlier: Vec<Earlier<'t>>,
     /// Where lines stand, by hash. Equality is checked on the text.
-    places: HashMap<u32, Places, Spread>,
+    places: FastMap<u32, Places>,
     /// Whole outputs, by hash.
-    wholes: HashMap<u64, usize>,
+    wholes: FastMap<u64, usize>,
     /// How many of `earlier` are in these tables: the last ones may never be looked for.
     indexed: usize,
     /// How many calls there were.

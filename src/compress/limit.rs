@@ -8,12 +8,12 @@
 //! yet, are squeezed. Instructions and the model's own words stay. Cost: one linear pass per rewrite.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::echo::Echoes;
 use super::text::{self, Block, Done};
 use super::{pointer, remains, turns, written};
+use crate::hashed::FastMap;
 use crate::kinds::Source;
 use crate::mark::{self, Unit};
 use crate::options::{Level, Options};
@@ -89,7 +89,7 @@ impl Ground<'_> {
             self.options.may_omit()
                 && !*left_out.get_or_init(|| self.jobs.iter().any(|job| self.text(*job).contains(LEFT_OUT)))
         };
-        let mut squeezed: HashMap<(usize, Stage), Arc<Done>> = HashMap::new();
+        let mut squeezed: FastMap<(usize, Stage), Arc<Done>> = FastMap::default();
         let mut form = |job: usize, stage: Stage| -> Arc<Done> {
             match stage {
                 Stage::None => base[job].clone(),

@@ -4,12 +4,12 @@
 //! their text. Equal lines have equal hashes; the reverse is checked on the text. Hashes are the same
 //! in every process. Cost: linear once per text, then a copy of nothing.
 
-use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::OnceLock;
 
+use crate::hashed::FastMap;
 use crate::mark::MARK_OPEN;
 
 /// A line is looked for if it has at least this many bytes besides white space.
@@ -53,7 +53,7 @@ impl Print {
     pub(super) fn new(text: &str) -> Self {
         let mut anchors = Vec::new();
         let mut repeats = Vec::new();
-        let mut seen: HashMap<u32, u32, Spread> = HashMap::default();
+        let mut seen: FastMap<u32, u32> = FastMap::default();
         let mut whole = DefaultHasher::new();
         for (i, line) in text.split_inclusive('\n').enumerate() {
             let line = without_number(line);
@@ -134,58 +134,8 @@ pub(super) fn without_number(line: &str) -> &str {
     }
 }
 
-/// Hashes the hashes of lines for a table: one multiplication with a factor drawn at random, so that
-/// nobody can choose lines that crowd one place of the table.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Spread(u64);
-
-impl Default for Spread {
-    fn default() -> Self {
-        Spread(RandomState::new().hash_one(0) | 1)
-    }
-}
-
-impl BuildHasher for Spread {
-    type Hasher = Spreading;
-
-    fn build_hasher(&self) -> Spreading {
-        Spreading { factor: self.0, product: 0 }
-    }
-}
-
-/// 2^64 over the golden ratio, odd: Knuth's factor for multiplicative hashing.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// See [`Spread`].
-pub(super) struct Spreading {
-    factor: u64,
-    product: u64,
-}
-
-impl Hasher for Spreading {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        let wide = u128::from(self.product ^ u64::from(value) ^ self.factor.rotate_left(32))
-            * u128::from(self.factor);
-        self.product = (wide as u64) ^ ((wide >> 64) as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        // A factor with long runs of equal bits leaves the low ones alike; tables look at those first.
-        let mixed = (self.product ^ (self.product >> 32)).wrapping_mul(GOLDEN);
-        mixed ^ (mixed >> 29)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]
@@ -220,15 +170,5 @@ mod tests {
         assert!(place.get().is_none());
         assert_eq!(Held::new(&place, &long).anchors.len(), 10);
         assert!(place.get().is_some());
-    }
-
-    #[test]
-    fn hashes_spread_over_a_table() {
-        let drawn = (0..64).map(|_| Spread::default());
-        // The poorest ones: without the last round of mixing all hashes would meet in one place.
-        for spread in drawn.chain([1, 3].map(Spread)) {
-            let low: HashSet<u64> = (0..1000u32).map(|i| spread.hash_one(i << 16) & 0xffff).collect();
-            assert!(low.len() > 900, "{spread:?}: {}", low.len());
-        }
     }
 }
