@@ -151,6 +151,9 @@ impl<'t> Echoes<'t> {
 
     /// A mark for the whole of a text, if what it has become (`visible`) stands in an earlier output.
     pub(super) fn whole(&self, source: &str, done: &Done) -> Option<Rendered> {
+        if self.wholes.is_empty() {
+            return None;
+        }
         let visible = done.visible(source);
         let earlier = &self.earlier[*self.wholes.get(&done.visible_print(source).whole)?];
         if visible.len() < MIN_RUN_BYTES || earlier.text() != visible {

@@ -24,6 +24,8 @@ use crate::tokens::Counter;
 /// Share of the limit that a rewrite frees, and by which the conversation must grow before the next
 /// (a denominator: 1/4). A rewrite costs the provider's whole cached prefix once.
 const ROOM: usize = 4;
+/// What references leave out has at most so many times the tokens per byte of its text.
+const MAX_DENSITY: usize = 2;
 /// Share of an older text that the first stage of squeezing aims at.
 const SQUEEZED_RATIO: f64 = 0.25;
 /// Share of the limit that the ends of a text may take together (a denominator: 1/8).
@@ -253,14 +255,22 @@ impl Ground<'_> {
         let find =
             || echoes.lines(text, &result.source_print(text), Vec::new(), is_mostly_visible(text, result));
         let mut echo = whole.or_else(|| by_line.then(find).flatten())?;
-        let before = text::count(self.counter, text);
-        let mut after = text::count(self.counter, &echo.text);
         // What is left of it may still be written shorter (numbered lines, say).
-        if let [block] = &*result.blocks
-            && let Some((shorter, tokens)) = text::encode(block.kind, &echo.text, self.counter, self.options)
-        {
-            (echo.text, after) = (shorter, tokens);
-        }
+        let shorter = match &*result.blocks {
+            [block] => text::encode(block.kind, &echo.text, self.counter, self.options),
+            _ => None,
+        };
+        let before = text::count(self.counter, text);
+        let left_out: usize = echo.omissions.iter().map(|omission| omission.range.len()).sum();
+        let after = match shorter {
+            Some((shorter, tokens)) => {
+                echo.text = shorter;
+                tokens
+            }
+            // Were it twice as dense as the text is: it would not save as much as there is saved already.
+            None if MAX_DENSITY * left_out * before / text.len().max(1) <= result.saved => return None,
+            None => text::count(self.counter, &echo.text),
+        };
         Some(Done {
             new: Some((echo.text, echo.omissions)),
             kinds: vec!["echo"],

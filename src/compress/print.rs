@@ -4,12 +4,12 @@
 //! their text. Equal lines have equal hashes; the reverse is checked on the text. Hashes are the same
 //! in every process. Cost: linear once per text, then a copy of nothing.
 
-use std::collections::hash_map::{DefaultHasher, Entry};
-use std::hash::{Hash, Hasher};
+use std::collections::hash_map::Entry;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use crate::hashed::FastMap;
+use crate::blocks::lines;
+use crate::hashed::{FastMap, Keyed};
 use crate::mark::MARK_OPEN;
 
 /// A line is looked for if it has at least this many bytes besides white space.
@@ -54,11 +54,11 @@ impl Print {
         let mut anchors = Vec::new();
         let mut repeats = Vec::new();
         let mut seen: FastMap<u32, u32> = FastMap::default();
-        let mut whole = DefaultHasher::new();
-        for (i, line) in text.split_inclusive('\n').enumerate() {
-            let line = without_number(line);
+        let mut whole = text.len() as u64;
+        for (i, line) in lines::lines(text, 0..text.len()).enumerate() {
+            let line = without_number(&text[line]);
             let hash = hash(line);
-            hash.hash(&mut whole);
+            whole = Keyed::FIXED.number(whole.rotate_left(5) ^ hash);
             if let (true, Ok(line)) = (is_anchor(line), u32::try_from(i)) {
                 let hash = hash as u32;
                 anchors.push(Anchor { line, hash });
@@ -70,8 +70,7 @@ impl Print {
         }
         anchors.shrink_to_fit();
         repeats.shrink_to_fit();
-        text.len().hash(&mut whole);
-        Print { whole: whole.finish(), anchors, repeats }
+        Print { whole, anchors, repeats }
     }
 
     /// Whether it is small enough, beside its text, to be kept.
@@ -113,20 +112,20 @@ impl Deref for Held<'_> {
 
 /// A hash that is the same in every process.
 fn hash(line: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(line.as_bytes());
-    hasher.finish()
+    Keyed::FIXED.bytes(0, line.as_bytes())
 }
 
 fn is_anchor(line: &str) -> bool {
     line.bytes().filter(|b| !b.is_ascii_whitespace()).take(MIN_ANCHOR_BYTES).count() == MIN_ANCHOR_BYTES
-        && !line.contains(MARK_OPEN)
+        && memchr::memchr_iter(MARK_OPEN.as_bytes()[0], line.as_bytes())
+            .all(|at| !line[at..].starts_with(MARK_OPEN))
 }
 
 /// The line without its newline and without a number in front of it (`   12\tcode`, `12: code`).
 pub(super) fn without_number(line: &str) -> &str {
-    let line = line.trim_end_matches(['\n', '\r']);
-    let rest = line.trim_start_matches(' ');
+    let ends = line.bytes().rev().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+    let line = &line[..line.len() - ends];
+    let rest = &line[line.bytes().take_while(|b| *b == b' ').count()..];
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     match rest.as_bytes().get(digits) {
         Some(b'\t' | b':') if (1..=MAX_NUMBER_DIGITS).contains(&digits) => &rest[digits + 1..],

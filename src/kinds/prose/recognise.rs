@@ -67,14 +67,14 @@ impl Seen {
         let mut in_fence = false;
         for line in lines::lines(text, 0..text.len()) {
             let line = &text[line];
-            if line.trim_start().starts_with("```") {
+            if lines::trim_start(line).starts_with("```") {
                 in_fence = !in_fence;
                 continue;
             }
             if in_fence {
                 continue;
             }
-            let body = line.trim();
+            let body = lines::trim(line);
             self.bytes += body.len();
             self.markers += usize::from(passages::marker(line).is_some_and(|m| m.is_sure));
             if lines::is_data(line) {
