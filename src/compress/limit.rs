@@ -26,6 +26,9 @@ use crate::tokens::Counter;
 const ROOM: usize = 4;
 /// What references leave out has at most so many times the tokens per byte of its text.
 const MAX_DENSITY: usize = 2;
+/// References that leave out less than this part of what is saved without them (a denominator: 1/8) are not
+/// tried in its place.
+const MAX_SHARE_OF_GAIN: usize = 8;
 /// Share of an older text that the first stage of squeezing aims at.
 const SQUEEZED_RATIO: f64 = 0.25;
 /// Share of the limit that the ends of a text may take together (a denominator: 1/8).
@@ -255,20 +258,25 @@ impl Ground<'_> {
         let find =
             || echoes.lines(text, &result.source_print(text), Vec::new(), is_mostly_visible(text, result));
         let mut echo = whole.or_else(|| by_line.then(find).flatten())?;
+        let before = text::count(self.counter, text);
+        let left_out: usize = echo.omissions.iter().map(|omission| omission.range.len()).sum();
+        // As if what is left out were denser than the text is.
+        let gain = MAX_DENSITY * left_out * before / text.len().max(1);
+        if gain <= result.saved / MAX_SHARE_OF_GAIN {
+            // Little is won even if all the rest is written as short as it is: see `referring_besides`.
+            return None;
+        }
         // What is left of it may still be written shorter (numbered lines, say).
         let shorter = match &*result.blocks {
             [block] => text::encode(block.kind, &echo.text, self.counter, self.options),
             _ => None,
         };
-        let before = text::count(self.counter, text);
-        let left_out: usize = echo.omissions.iter().map(|omission| omission.range.len()).sum();
         let after = match shorter {
             Some((shorter, tokens)) => {
                 echo.text = shorter;
                 tokens
             }
-            // Were it twice as dense as the text is: it would not save as much as there is saved already.
-            None if MAX_DENSITY * left_out * before / text.len().max(1) <= result.saved => return None,
+            None if gain <= result.saved => return None,
             None => text::count(self.counter, &echo.text),
         };
         Some(Done {
