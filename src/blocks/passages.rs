@@ -39,6 +39,8 @@ static IS_FIRST: [bool; 256] = {
     is_first
 };
 
+/// A marker's number begins within so many bytes.
+const MAX_HEAD_BYTES: usize = 64;
 /// At most this many blanks and ornaments stand before a marker.
 const MAX_LEAD_BYTES: usize = 12;
 
@@ -55,8 +57,11 @@ pub struct Marker {
 
 /// The marker at the start of a line, if there is one.
 pub fn marker(line: &str) -> Option<Marker> {
-    // Most lines of most texts begin with another letter.
-    if line.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() && !IS_FIRST[usize::from(b)]) {
+    // Most lines of most texts begin with another letter, or have no number near it.
+    let first = line.bytes().next()?;
+    if first.is_ascii_alphabetic() && !IS_FIRST[usize::from(first)]
+        || !line.bytes().take(MAX_HEAD_BYTES).any(|b| b.is_ascii_digit())
+    {
         return None;
     }
     let is_lead = |b: &u8| matches!(b, b' ' | b'#' | b'*' | b'-' | b'=' | b'<' | b'_' | b'>');

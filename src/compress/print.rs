@@ -14,6 +14,8 @@ use crate::mark::MARK_OPEN;
 
 /// A line is looked for if it has at least this many bytes besides white space.
 const MIN_ANCHOR_BYTES: usize = 8;
+/// How long a line is, about; only to make room for all of them at once.
+const BYTES_PER_LINE: usize = 60;
 /// Longest run of digits taken for a line number.
 const MAX_NUMBER_DIGITS: usize = 7;
 /// A print that takes more than this part of its text's memory (a denominator: 1/4) is not kept; most
@@ -53,7 +55,8 @@ impl Print {
     pub(super) fn new(text: &str) -> Self {
         let mut anchors = Vec::new();
         let mut repeats = Vec::new();
-        let mut seen: FastMap<u32, u32> = FastMap::default();
+        let mut seen: FastMap<u32, u32> =
+            FastMap::with_capacity_and_hasher(text.len() / BYTES_PER_LINE, Keyed::default());
         let mut whole = text.len() as u64;
         for (i, line) in lines::lines(text, 0..text.len()).enumerate() {
             let line = without_number(&text[line]);

@@ -11,6 +11,9 @@ use crate::hashed::{Keyed, ends};
 /// Places of a table that has not grown yet: enough for a message, and set up in no time.
 const MIN_PLACES: usize = 256;
 
+/// Places made room for before anything is known of a text: half a megabyte.
+const MAX_RESERVED: usize = 1 << 16;
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     hash: u32,
@@ -90,8 +93,19 @@ impl Numbers {
         self.len - 1
     }
 
+    /// Makes room for so many numbers in all.
+    pub(crate) fn reserve(&mut self, numbers: usize) {
+        let places = (2 * numbers).min(MAX_RESERVED).next_power_of_two();
+        if places > self.places.len().max(MIN_PLACES) {
+            self.grow_to(places);
+        }
+    }
+
     fn grow(&mut self) {
-        let len = (2 * self.places.len()).max(MIN_PLACES);
+        self.grow_to((2 * self.places.len()).max(MIN_PLACES));
+    }
+
+    fn grow_to(&mut self, len: usize) {
         let old = std::mem::replace(&mut self.places, vec![Place::default(); len]);
         for place in old.into_iter().filter(|place| place.number > 0) {
             let at = free(&self.places, place.hash);

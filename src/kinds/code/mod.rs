@@ -45,7 +45,7 @@ use listing::Listing;
 pub struct Code;
 
 /// Recognition looks at this many bytes from the start, the middle and the end.
-const SAMPLE_BYTES: usize = 12_000;
+const SAMPLE_BYTES: usize = 8_000;
 /// A language is sure with this many votes.
 const MIN_VOTES: u32 = 6;
 

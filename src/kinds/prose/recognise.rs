@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::blocks::{lines, passages};
 
 /// How much of the text is looked at: its start and its middle, in bytes each.
-const SAMPLE_BYTES: usize = 16_000;
+const SAMPLE_BYTES: usize = 10_000;
 /// More than this share of machine-made lines (fenced code aside) and it is no prose.
 const MAX_DATA_SHARE: f64 = 0.30;
 /// Fewer words than this among the tokens and it is no prose.
