@@ -10,7 +10,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::echo::Echoes;
+use super::echo::{self, Echoes};
 use super::text::{self, Block, Done};
 use super::{pointer, remains, turns, written};
 use crate::hashed::FastMap;
@@ -254,18 +254,25 @@ impl Ground<'_> {
 
     /// A text with references in it instead of being compressed as `result` has it.
     fn referring(&self, text: &str, result: &Done, echoes: &Echoes<'_>, by_line: bool) -> Option<Done> {
-        let whole = echoes.whole(text, result);
-        let find =
-            || echoes.lines(text, &result.source_print(text), Vec::new(), is_mostly_visible(text, result));
-        let mut echo = whole.or_else(|| by_line.then(find).flatten())?;
         let before = text::count(self.counter, text);
-        let left_out: usize = echo.omissions.iter().map(|omission| omission.range.len()).sum();
-        // As if what is left out were denser than the text is.
-        let gain = MAX_DENSITY * left_out * before / text.len().max(1);
-        if gain <= result.saved / MAX_SHARE_OF_GAIN {
-            // Little is won even if all the rest is written as short as it is: see `referring_besides`.
-            return None;
-        }
+        let mut gain = before;
+        let mut echo = match echoes.whole(text, result) {
+            Some(whole) => whole,
+            None if !by_line => return None,
+            None => {
+                let found =
+                    echoes.lines(text, &result.source_print(text), &[], is_mostly_visible(text, result));
+                let left_out: usize = found.iter().map(|(omission, _)| omission.range.len()).sum();
+                // As if what is left out were denser than the text is.
+                gain = MAX_DENSITY * left_out * before / text.len().max(1);
+                if found.is_empty() || gain <= result.saved / MAX_SHARE_OF_GAIN {
+                    // Little is won even if all the rest is written as short as it is: see
+                    // `referring_besides`.
+                    return None;
+                }
+                echo::render(text, found)
+            }
+        };
         // What is left of it may still be written shorter (numbered lines, say).
         let shorter = match &*result.blocks {
             [block] => text::encode(block.kind, &echo.text, self.counter, self.options),
@@ -293,7 +300,11 @@ impl Ground<'_> {
     fn referring_besides(&self, text: &str, result: &Done, echoes: &Echoes<'_>) -> Option<Done> {
         let (new, gone) = result.new.as_ref()?;
         let gone = remains::omissions(text, new, gone)?;
-        let echo = echoes.lines(text, &result.source_print(text), gone, is_mostly_visible(text, result))?;
+        let found = echoes.lines(text, &result.source_print(text), &gone, is_mostly_visible(text, result));
+        if found.is_empty() {
+            return None;
+        }
+        let echo = echo::render(text, [gone, found].concat());
         let saved = text::count(self.counter, new).saturating_sub(text::count(self.counter, &echo.text));
         if saved == 0 {
             return None;
