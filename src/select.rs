@@ -19,6 +19,43 @@ pub fn lines(text: &str) -> Vec<Range<usize>> {
     out
 }
 
+/// A range of a text below 4 GiB, in half the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// Its first byte.
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// The byte after its last.
+    pub fn end(self) -> usize {
+        self.end as usize
+    }
+
+    /// Both.
+    pub fn range(self) -> Range<usize> {
+        self.start()..self.end()
+    }
+}
+
+impl From<Span> for Range<usize> {
+    fn from(span: Span) -> Self {
+        span.range()
+    }
+}
+
+/// [`lines`] of a text below 4 GiB; none of a larger one.
+pub fn spans(text: &str) -> Vec<Span> {
+    let lines = Lines::new(text);
+    let mut start = 0;
+    lines.ends.iter().map(|&end| Span { start: std::mem::replace(&mut start, end), end }).collect()
+}
+
 /// The lines of a text below 4 GiB, each with its newline; four bytes a line.
 pub(crate) struct Lines {
     ends: Vec<u32>,
@@ -62,8 +99,8 @@ impl Lines {
 /// units one `Omit`. `label` may describe a run, given the indices of its units.
 ///
 /// `units` must cover the text in order and be as many as `keep`.
-pub fn pieces(
-    units: &[Range<usize>],
+pub fn pieces<U: Clone + Into<Range<usize>>>(
+    units: &[U],
     keep: &[bool],
     unit: Unit,
     mut label: impl FnMut(Range<usize>) -> Option<String>,
@@ -76,7 +113,9 @@ pub fn pieces(
         while j < units.len() && keep[j] == keep[i] {
             j += 1;
         }
-        let range = units[i].start..units[j - 1].end;
+        let (first, last): (Range<usize>, Range<usize>) =
+            (units[i].clone().into(), units[j - 1].clone().into());
+        let range = first.start..last.end;
         out.push(if keep[i] {
             Piece::Keep(range)
         } else {

@@ -30,6 +30,8 @@ const B: f64 = 0.3;
 
 /// New words in a unit, about; only to make room for all of them at once.
 const WORDS_PER_UNIT: usize = 2;
+/// Bytes of text for each of its terms, stop words among them, at least in most texts.
+const BYTES_PER_TERM: usize = 6;
 
 /// A term of a query and how much it counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,10 +77,17 @@ struct Words<'t> {
 impl Index {
     /// Reads the units of a text. Stop words get no number; see [`terms::terms`].
     pub fn new<'t>(units: impl IntoIterator<Item = &'t str>) -> Self {
+        Self::of(units, 0)
+    }
+
+    /// [`Index::new`] for a text of so many bytes: room is made at once, so that the terms of a large one
+    /// are never held twice.
+    pub fn of<'t>(units: impl IntoIterator<Item = &'t str>, bytes: usize) -> Self {
         let mut index = Index::default();
         let mut words = Words::default();
-        let (mut terms, mut ends) = (Vec::new(), Vec::new());
         let units = units.into_iter();
+        let mut terms = Vec::with_capacity(bytes / BYTES_PER_TERM);
+        let mut ends = Vec::with_capacity(units.size_hint().0);
         words.numbers.reserve(units.size_hint().0 * WORDS_PER_UNIT);
         for unit in units {
             terms::for_each_word(unit, |word| terms.extend_from_slice(index.read(word, &mut words)));

@@ -17,6 +17,7 @@ use super::view::View;
 use crate::hashed::FastSet;
 use crate::kinds::Context;
 use crate::options::Level;
+use crate::select::Span;
 use candidates::{bodies, comments, tables};
 use identifiers::for_each_identifier;
 use named::gate;
@@ -32,7 +33,7 @@ const MAX_MENTIONS: usize = 12;
 /// For each line whether it stays. `None` if all do.
 pub fn keep(
     text: &str,
-    lines: &[Range<usize>],
+    lines: &[Span],
     listing: Option<&Listing>,
     view: &View<'_>,
     cx: &Context<'_>,
@@ -75,7 +76,7 @@ pub fn keep(
 }
 
 /// Lines that mention what the question names stay wherever they are, if they are few: "who calls it?"
-fn keep_mentions(text: &str, lines: &[Range<usize>], view: &View, named: &[usize], keep: &mut [bool]) {
+fn keep_mentions(text: &str, lines: &[Span], view: &View, named: &[usize], keep: &mut [bool]) {
     let names: FastSet<&str> =
         named.iter().map(|i| view.entries[*i].name).filter(|name| name.len() >= MIN_MENTION_BYTES).collect();
     if names.is_empty() {
@@ -84,7 +85,7 @@ fn keep_mentions(text: &str, lines: &[Range<usize>], view: &View, named: &[usize
     let mut mentions = Vec::new();
     for i in (0..lines.len()).filter(|i| !keep[*i]) {
         let mut is_mention = false;
-        for_each_identifier(&text[lines[i].clone()], |word| is_mention |= names.contains(word));
+        for_each_identifier(&text[lines[i].range()], |word| is_mention |= names.contains(word));
         if is_mention {
             mentions.push(i);
         }
@@ -95,9 +96,9 @@ fn keep_mentions(text: &str, lines: &[Range<usize>], view: &View, named: &[usize
 }
 
 /// How many bytes a range of lines has.
-fn bytes_of(lines: &[Range<usize>], range: &Range<usize>) -> usize {
+fn bytes_of(lines: &[Span], range: &Range<usize>) -> usize {
     match (lines.get(range.start), lines.get(range.end.max(1) - 1)) {
-        (Some(a), Some(b)) if !range.is_empty() => b.end - a.start,
+        (Some(a), Some(b)) if !range.is_empty() => b.end() - a.start(),
         _ => 0,
     }
 }

@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use crate::select::Span;
+
 /// Shorter notices cost about as much as their mark.
 const MIN_LINES: usize = 4;
 const MIN_BYTES: usize = 200;
@@ -17,15 +19,15 @@ const WORDS: &[&str] =
     &["copyright", "licen", "warrant", "rights reserved", "redistribut", "permission", "liab", "author"];
 
 /// The notices in `text`, as runs of its `lines`. `prefix` gives the bytes of a line's number.
-pub(super) fn find(text: &str, lines: &[Range<usize>], prefix: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
+pub(super) fn find(text: &str, lines: &[Span], prefix: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
     let mut out: Vec<Range<usize>> = Vec::new();
     let mut done = 0;
     for at in memchr::memmem::find_iter(text.as_bytes(), b"opyright") {
-        let i = lines.partition_point(|line| line.end <= at);
+        let i = lines.partition_point(|line| line.end() <= at);
         if i < done || i >= lines.len() {
             continue;
         }
-        let said = |i: usize| &text[lines[i].start + prefix(i).min(lines[i].len())..lines[i].end];
+        let said = |i: usize| &text[lines[i].start() + prefix(i).min(lines[i].range().len())..lines[i].end()];
         if !is_comment(said(i)) {
             continue;
         }
@@ -39,7 +41,7 @@ pub(super) fn find(text: &str, lines: &[Range<usize>], prefix: impl Fn(usize) ->
             }
         }
         done = end;
-        if end - start >= MIN_LINES && lines[end - 1].end - lines[start].start >= MIN_BYTES {
+        if end - start >= MIN_LINES && lines[end - 1].end() - lines[start].start() >= MIN_BYTES {
             out.push(start..end);
         }
     }
@@ -66,7 +68,7 @@ mod tests {
     use crate::select;
 
     fn found(text: &str) -> Vec<Range<usize>> {
-        find(text, &select::lines(text), |_| 0)
+        find(text, &select::spans(text), |_| 0)
     }
 
     const APACHE: &str = "// Copyright 2020 The Shop Authors\n//\n// Licensed under the Apache License, Version 2.0 \

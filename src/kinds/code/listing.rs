@@ -13,6 +13,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use crate::mark::MARK_OPEN;
+use crate::select::Span;
 
 /// Numbers stay on lines whose number is a multiple of this: a reader never counts further than four
 /// lines. Ten would save one token in a hundred more (measured on listings of agents).
@@ -58,13 +59,13 @@ fn number(line: &str) -> Option<(usize, usize, usize, &str)> {
 
 impl Listing {
     /// Finds the numbering of `lines`, if most of them are numbered one after the other.
-    pub fn find(text: &str, lines: &[Range<usize>]) -> Option<Self> {
+    pub fn find(text: &str, lines: &[Span]) -> Option<Self> {
         let separator = Self::separator(text, lines)?;
         let mut runs: Vec<Run> = Vec::new();
         let mut width = 0;
         let mut widest_open = 0;
         for (i, line) in lines.iter().enumerate() {
-            let Some((pad, digits, n, rest)) = number(&text[line.clone()]) else { continue };
+            let Some((pad, digits, n, rest)) = number(&text[line.range()]) else { continue };
             if !rest.starts_with(separator) {
                 continue;
             }
@@ -95,10 +96,10 @@ impl Listing {
     }
 
     /// The separator of the first line that goes on where the one before it stopped.
-    fn separator(text: &str, lines: &[Range<usize>]) -> Option<&'static str> {
+    fn separator(text: &str, lines: &[Span]) -> Option<&'static str> {
         let mut last: Option<(usize, &'static str)> = None;
         for line in lines.iter().take(MAX_LINES_BEFORE) {
-            let found = number(&text[line.clone()]).and_then(|(_, _, n, rest)| {
+            let found = number(&text[line.range()]).and_then(|(_, _, n, rest)| {
                 let line = rest.trim_end_matches(['\n', '\r']);
                 let separator = SEPARATORS
                     .iter()
@@ -129,7 +130,7 @@ impl Listing {
     pub fn write(
         &self,
         text: &str,
-        lines: &[Range<usize>],
+        lines: &[Span],
         visible: &[bool],
         mut mark: impl FnMut(&mut String, usize) -> usize,
     ) -> (String, String) {
@@ -157,7 +158,7 @@ impl Listing {
                 written += 1;
                 continue;
             }
-            let line = &text[lines[i].clone()];
+            let line = &text[lines[i].range()];
             match run {
                 Some(run) => {
                     let n = run.first + i - run.lines.start;
@@ -259,7 +260,7 @@ mod tests {
     use crate::select;
 
     fn round_trip(text: &str) -> String {
-        let lines = select::lines(text);
+        let lines = select::spans(text);
         let listing = Listing::find(text, &lines).unwrap();
         let (body, words) = listing.write(text, &lines, &vec![true; lines.len()], |_, i| i + 1);
         assert_eq!(expand(&body, &words).as_deref(), Some(text), "{words}\n{body}");
@@ -292,7 +293,7 @@ mod tests {
     #[test]
     fn what_is_not_numbered_in_order_is_no_listing() {
         for text in ["3\ta\n9\tb\n4\tc\n1\td\n2\te\n", "1 a\n2 b\n3 c\n4 d\n", "a\nb\nc\nd\n", ""] {
-            assert_eq!(Listing::find(text, &select::lines(text)), None, "{text}");
+            assert_eq!(Listing::find(text, &select::spans(text)), None, "{text}");
         }
     }
 

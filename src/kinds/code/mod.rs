@@ -67,7 +67,7 @@ impl Kind for Code {
             let (text, header) = (blame::encode(text)?, Some(blame::WORDS.to_owned()));
             return Some(Rendered { text, header, transforms: vec!["code:blame"], ..Rendered::default() });
         }
-        let lines = select::lines(text);
+        let lines = select::spans(text);
         let listing = Listing::find(text, &lines);
         let keep = if may_collapse(cx) {
             let sections = sections::split(text, &lines, listing.as_ref(), hint(cx.tool));
@@ -78,7 +78,7 @@ impl Kind for Code {
         };
         let notices = if may_collapse(cx) && !asks_for_rights(&cx.query.question) {
             licence::find(text, &lines, |i| {
-                listing.as_ref().map_or(0, |listing| listing.prefix_len(&text[lines[i].clone()]))
+                listing.as_ref().map_or(0, |listing| listing.prefix_len(&text[lines[i].range()]))
             })
         } else {
             Vec::new()
@@ -108,7 +108,7 @@ impl Kind for Code {
         let mut omissions = Vec::new();
         let (text, words) = listing.write(text, &lines, &keep, |out, first| {
             let end = first + keep[first..].iter().take_while(|k| !**k).count();
-            let range = lines[first].start..lines[end - 1].end;
+            let range = lines[first].start()..lines[end - 1].end();
             mark::write_mark(out, Unit::Line, first + 1, end - first, label(first).as_deref());
             if text[range.clone()].ends_with('\n') {
                 out.push('\n');
@@ -183,7 +183,7 @@ fn recognise(text: &str) -> u8 {
     let mut seen = Sample::default();
     let mut numbered_share = 0.0;
     for (i, part) in parts.into_iter().enumerate() {
-        let lines = select::lines(part);
+        let lines = select::spans(part);
         let listing = Listing::find(part, &lines);
         if i == 0
             && let Some(listing) = &listing
@@ -192,7 +192,7 @@ fn recognise(text: &str) -> u8 {
             numbered_share = numbered as f64 / lines.len() as f64;
         }
         for line in lines {
-            let line = &part[line];
+            let line = &part[line.range()];
             seen.add(&line[listing.as_ref().map_or(0, |l| l.prefix_len(line))..]);
         }
     }

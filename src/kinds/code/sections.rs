@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::language::{Evidence, Language};
 use super::listing::Listing;
 use crate::blocks::lines::trim_start;
+use crate::select::Span;
 
 /// The lines of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +30,7 @@ enum Separator {
 }
 
 /// Splits a text into files. `hint` is the language that the tool call's file name shows.
-pub fn split(
-    text: &str,
-    lines: &[Range<usize>],
-    listing: Option<&Listing>,
-    hint: Option<Language>,
-) -> Vec<Section> {
+pub fn split(text: &str, lines: &[Span], listing: Option<&Listing>, hint: Option<Language>) -> Vec<Section> {
     let mut out: Vec<Section> = Vec::new();
     let mut start = 0;
     let mut language: Option<Language> = hint;
@@ -45,7 +41,7 @@ pub fn split(
     for i in 0..=lines.len() {
         let separator = match lines.get(i) {
             // Most lines begin as no separator does.
-            Some(line) => Some(trim_start(&text[line.clone()]))
+            Some(line) => Some(trim_start(&text[line.range()]))
                 .filter(|line| line.bytes().next().is_some_and(|b| SEPARATOR_STARTS.contains(&b)))
                 .and_then(|line| separator(line.trim_end(), in_fence)),
             None => Some(Separator::FenceClose),
@@ -84,16 +80,11 @@ pub fn split(
 }
 
 /// The language of some lines; a hint needs no more than the absence of better evidence.
-fn judge(
-    text: &str,
-    lines: &[Range<usize>],
-    listing: Option<&Listing>,
-    hint: Option<Language>,
-) -> Option<Language> {
+fn judge(text: &str, lines: &[Span], listing: Option<&Listing>, hint: Option<Language>) -> Option<Language> {
     let mut evidence = Evidence::default();
     let step = (lines.len() / SAMPLE_LINES).max(1);
     for line in lines.iter().step_by(step) {
-        let line = &text[line.clone()];
+        let line = &text[line.range()];
         evidence.add(&line[listing.map_or(0, |l| l.prefix_len(line))..]);
     }
     let best = evidence.best().filter(|(_, votes)| *votes >= MIN_VOTES);
@@ -147,7 +138,7 @@ mod tests {
     #[test]
     fn files_are_found_behind_their_separators() {
         let text = "===== src/a.py =====\ndef f():\n    pass\n==> b.go <==\nfunc f() {\n}\n# File: c.rs\nfn f() {}\n--- README.md ---\nText.\n";
-        let lines = select::lines(text);
+        let lines = select::spans(text);
         let sections = split(text, &lines, None, None);
         let found: Vec<_> = sections.iter().map(|s| (s.lines.clone(), s.language)).collect();
         assert_eq!(
@@ -164,7 +155,7 @@ mod tests {
     #[test]
     fn outside_of_fences_is_no_code() {
         let text = "Some words:\n```python\ndef f():\n    pass\n```\nmore words\n```\nfn main() {}\n";
-        let lines = select::lines(text);
+        let lines = select::spans(text);
         let sections = split(text, &lines, None, None);
         let found: Vec<_> = sections.iter().map(|s| (s.lines.clone(), s.language)).collect();
         assert_eq!(found, [(2..4, Some(Language::Python)), (7..8, Some(Language::Rust))]);

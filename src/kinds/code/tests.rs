@@ -25,11 +25,11 @@ fn balanced(text: &str, question: &str) -> Option<Rendered> {
 
 /// Every mark names lines that are missing, and what is kept and what is missing make up the text.
 fn check(text: &str, rendered: &Rendered) {
-    let lines = select::lines(text);
+    let lines = select::spans(text);
     let mut missing = vec![false; lines.len()];
     for omission in &rendered.omissions {
         let last = omission.first + omission.count - 1;
-        assert_eq!(omission.range, lines[omission.first - 1].start..lines[last - 1].end);
+        assert_eq!(omission.range, lines[omission.first - 1].start()..lines[last - 1].end());
         missing[omission.first - 1..last].fill(true);
         let mut mark = String::new();
         mark::write_mark(&mut mark, Unit::Line, omission.first, omission.count, None);
@@ -40,7 +40,7 @@ fn check(text: &str, rendered: &Rendered) {
         None => rendered.text.clone(),
     };
     let kept: String =
-        lines.iter().zip(&missing).filter(|(_, m)| !**m).map(|(l, _)| &text[l.clone()]).collect();
+        lines.iter().zip(&missing).filter(|(_, m)| !**m).map(|(l, _)| &text[l.range()]).collect();
     let visible: String = body.split_inclusive('\n').filter(|l| !l.starts_with(mark::MARK_OPEN)).collect();
     assert_eq!(visible, kept);
 }
@@ -290,7 +290,7 @@ proptest! {
             }
             text.push_str(&format!("{:>width$}{separator}{line}\n", first + i));
         }
-        let split = select::lines(&text);
+        let split = select::spans(&text);
         if let Some(listing) = Listing::find(&text, &split) {
             let (body, words) = listing.write(&text, &split, &vec![true; split.len()], |_, i| i + 1);
             prop_assert_eq!(listing::expand(&body, &words), Some(text), "{} {}", words, body);

@@ -12,6 +12,7 @@ use super::listing::Listing;
 use super::outline::{self, ItemKind};
 use super::sections::Section;
 use crate::blocks::lines::trim_start;
+use crate::select::Span;
 
 /// A function or type, in lines of the text.
 #[derive(Debug, Clone)]
@@ -52,12 +53,7 @@ const MAX_LEAD_LINES: usize = 400;
 
 impl<'t> View<'t> {
     /// Reads all sections that are code.
-    pub fn new(
-        text: &'t str,
-        lines: &[Range<usize>],
-        sections: &[Section],
-        listing: Option<&Listing>,
-    ) -> Self {
+    pub fn new(text: &'t str, lines: &[Span], sections: &[Section], listing: Option<&Listing>) -> Self {
         let n = lines.len();
         let mut view = View { entries: Vec::new(), comment: vec![false; n], blank: vec![false; n] };
         for section in sections {
@@ -71,13 +67,13 @@ impl<'t> View<'t> {
     fn add(
         &mut self,
         text: &'t str,
-        lines: &[Range<usize>],
+        lines: &[Span],
         at: Range<usize>,
         language: Language,
         listing: Option<&Listing>,
     ) {
         let Some(part) = lines.get(at.clone()).filter(|p| !p.is_empty()) else { return };
-        let bytes = part[0].start..part[part.len() - 1].end;
+        let bytes = part[0].start()..part[part.len() - 1].end();
         if u32::try_from(bytes.len()).is_err() {
             // Such a text has no outline either.
             return;
@@ -86,13 +82,13 @@ impl<'t> View<'t> {
         let mut starts: Vec<u32> = Vec::with_capacity(part.len());
         let source: Cow<'_, str> = match listing {
             None => {
-                starts.extend(part.iter().map(|l| (l.start - bytes.start) as u32));
+                starts.extend(part.iter().map(|l| (l.start() - bytes.start) as u32));
                 Cow::Borrowed(&text[bytes.clone()])
             }
             Some(listing) => {
                 let mut source = String::with_capacity(bytes.len());
                 for line in part {
-                    let line = &text[line.clone()];
+                    let line = &text[line.range()];
                     starts.push(source.len() as u32);
                     source.push_str(&line[listing.prefix_len(line)..]);
                 }
@@ -111,7 +107,7 @@ impl<'t> View<'t> {
             let from = words.as_ptr() as usize - source.as_ptr() as usize;
             let n = line_of(from);
             let Some(after) = starts.range(n).end.checked_sub(from) else { return "" };
-            let start = part.get(n).map_or(0, |line| line.end - after);
+            let start = part.get(n).map_or(0, |line| line.end() - after);
             if listing.is_some() && words.len() > after {
                 return "";
             }

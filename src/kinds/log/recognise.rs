@@ -6,7 +6,7 @@ use super::{diagnostic, listed, severity, template, timestamp, trace};
 /// Lines looked at: from the start, the middle and the end.
 const SAMPLE: usize = 60;
 /// Bytes looked at in each of the three places.
-const SAMPLE_BYTES: usize = 16 * 1024;
+const SAMPLE_BYTES: usize = 10 * 1024;
 
 /// From this share of lines that look like matches of a search, for the times in them …
 const MISTAKABLE_SHARE: f64 = 0.3;

@@ -77,7 +77,7 @@ pub struct Reading<'d> {
 impl<'d> Reading<'d> {
     /// Reads `document` for a question of these terms and a tool call of those.
     pub fn new(text: &'d str, document: &'d Document, terms: &[String], call: &[String]) -> Self {
-        let index = Index::new(document.units.iter().map(|u| &text[u.range()]));
+        let index = Index::of(document.units.iter().map(|u| &text[u.range()]), text.len());
         let mut query = index.weigh(terms);
         let own: FastSet<&String> = terms.iter().collect();
         for term in call.iter().filter(|term| !own.contains(term)) {

@@ -57,6 +57,9 @@ const MIN_MARKERS: usize = 2;
 /// A line below this many bytes behind a marker may be its title or address.
 const MAX_TITLE_BYTES: usize = 200;
 
+/// How long a sentence or a line that stays as it is may be; only to make room for all of them at once.
+const BYTES_PER_UNIT: usize = 48;
+
 /// Splits a text below 4 GiB.
 pub fn split(text: &str) -> Document {
     let markers = lines::lines(text, 0..text.len())
@@ -64,6 +67,7 @@ pub fn split(text: &str) -> Document {
         .take(MIN_MARKERS)
         .count();
     let mut builder = Builder { text, out: Document::default(), is_retrieved: markers >= MIN_MARKERS };
+    builder.out.units.reserve(text.len() / BYTES_PER_UNIT);
     builder.out.is_retrieved = builder.is_retrieved;
     builder.run();
     builder.out

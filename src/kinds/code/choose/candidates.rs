@@ -14,6 +14,7 @@ use crate::kinds::code::language::is_data;
 use crate::kinds::code::listing::Listing;
 use crate::kinds::code::view::{Entry, View};
 use crate::score::terms;
+use crate::select::Span;
 
 /// A body of fewer bytes costs less than its mark (about 12 tokens) is worth.
 const MIN_BODY_BYTES: usize = 80;
@@ -41,7 +42,7 @@ pub struct Candidate {
 /// that stays, give up their inner ones. Between two that go, blank lines and comments go along.
 pub fn bodies(
     text: &str,
-    lines: &[Range<usize>],
+    lines: &[Span],
     view: &View<'_>,
     whole: &FastSet<usize>,
     cx: &Context<'_>,
@@ -85,7 +86,7 @@ pub fn bodies(
         let bytes = bytes_of(lines, &gone);
         if bytes >= MIN_BODY_BYTES {
             let value = if cx.options.target_ratio.is_some() {
-                shared(&text[lines[entry.head].clone()], &terms)
+                shared(&text[lines[entry.head].range()], &terms)
             } else {
                 0
             };
@@ -103,7 +104,7 @@ fn shared(line: &str, query: &FastSet<&str>) -> usize {
 /// The bulk of long comments that do not belong to what stays whole.
 pub fn comments(
     text: &str,
-    lines: &[Range<usize>],
+    lines: &[Span],
     view: &View<'_>,
     whole: &FastSet<usize>,
     out: &mut Vec<Candidate>,
@@ -125,27 +126,27 @@ pub fn comments(
 }
 
 /// For each line whether it goes already or belongs to what stays whole.
-fn settled(lines: &[Range<usize>], view: &View<'_>, whole: &FastSet<usize>, out: &[Candidate]) -> Vec<bool> {
-    // How many ranges cover each line, as differences.
-    let mut cover = vec![0i32; lines.len() + 1];
+fn settled(lines: &[Span], view: &View<'_>, whole: &FastSet<usize>, out: &[Candidate]) -> Vec<bool> {
     let stay = whole.iter().map(|i| &view.entries[*i].lines);
-    for range in out.iter().map(|c| &c.lines).chain(stay) {
-        cover[range.start] += 1;
-        cover[range.end] -= 1;
+    let mut ranges: Vec<&Range<usize>> = out.iter().map(|c| &c.lines).chain(stay).collect();
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut is_settled = vec![false; lines.len()];
+    let mut done = 0;
+    for range in ranges {
+        let from = range.start.max(done);
+        if from < range.end {
+            is_settled[from..range.end].fill(true);
+            done = range.end;
+        }
     }
-    let mut depth = 0;
-    let depths = cover[..lines.len()].iter().map(|change| {
-        depth += change;
-        depth > 0
-    });
-    depths.collect()
+    is_settled
 }
 
 /// The middle of long literal lists (tables of bytes, strings, cases), unless what stays whole mentions
 /// a word of the line that opens them.
 pub fn tables(
     text: &str,
-    lines: &[Range<usize>],
+    lines: &[Span],
     view: &View<'_>,
     whole: &FastSet<usize>,
     listing: Option<&Listing>,
@@ -153,7 +154,7 @@ pub fn tables(
 ) {
     let is_settled = settled(lines, view, whole, out);
     let code = |i: usize| {
-        let line = &text[lines[i].clone()];
+        let line = &text[lines[i].range()];
         line[listing.map_or(0, |l| l.prefix_len(line))..].trim()
     };
     let mut words: Option<FastSet<&str>> = None;
@@ -167,7 +168,7 @@ pub fn tables(
             let words = words.get_or_insert_with(|| {
                 let mut words = FastSet::default();
                 for entry in whole.iter().map(|i| &view.entries[*i].lines) {
-                    for_each_identifier(&text[lines[entry.start].start..lines[entry.end - 1].end], |w| {
+                    for_each_identifier(&text[lines[entry.start].start()..lines[entry.end - 1].end()], |w| {
                         words.insert(w);
                     });
                 }
@@ -185,8 +186,8 @@ pub fn tables(
 }
 
 /// What may go of a run of comment lines: all but its summary, if that is much.
-fn comment_rest(text: &str, lines: &[Range<usize>], run: Range<usize>) -> Option<Range<usize>> {
-    let says_something = |i: usize| text[lines[i].clone()].contains(char::is_alphabetic);
+fn comment_rest(text: &str, lines: &[Span], run: Range<usize>) -> Option<Range<usize>> {
+    let says_something = |i: usize| text[lines[i].range()].contains(char::is_alphabetic);
     // `/**` alone says nothing.
     let first = run.clone().find(|i| says_something(*i))?;
     let rest = (first + 1..run.end)

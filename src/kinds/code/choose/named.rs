@@ -3,8 +3,6 @@
 //! Invariant: a question about many of them, or about a large part of the text, names nothing; the gate
 //! is then closed. Cost: linear in the question, and in the entries for each name.
 
-use std::ops::Range;
-
 use super::bytes_of;
 use crate::kinds::Context;
 use crate::kinds::code::language::Language;
@@ -12,6 +10,7 @@ use crate::kinds::code::lex;
 use crate::kinds::code::outline::ItemKind;
 use crate::kinds::code::view::View;
 use crate::score::{scope, terms};
+use crate::select::Span;
 
 /// A longer question describes a task, not a function: a bug report names many and needs others.
 const MAX_QUESTION_BYTES: usize = 600;
@@ -21,7 +20,7 @@ const MAX_NAMED: usize = 12;
 const MAX_NAMED_SHARE: f64 = 0.6;
 
 /// The entries that the question names, if it is about few enough.
-pub fn gate(view: &View<'_>, cx: &Context<'_>, lines: &[Range<usize>]) -> Vec<usize> {
+pub fn gate(view: &View<'_>, cx: &Context<'_>, lines: &[Span]) -> Vec<usize> {
     if cx.query.question.len() > MAX_QUESTION_BYTES || scope::asks_for_others(&cx.query.question) {
         return Vec::new();
     }
@@ -47,7 +46,7 @@ pub fn gate(view: &View<'_>, cx: &Context<'_>, lines: &[Range<usize>]) -> Vec<us
             entry.kind == ItemKind::Function || !functions.iter().any(|head| entry.lines.contains(head))
         });
     }
-    let total = lines.last().map_or(0, |l| l.end);
+    let total = lines.last().map_or(0, |l| l.end());
     let mut named_bytes = 0;
     let mut end = 0;
     for i in &found {

@@ -13,6 +13,7 @@ use crate::kinds::code::outline::ItemKind;
 use crate::kinds::code::view::View;
 use crate::options::Level;
 use crate::score::query;
+use crate::select::Span;
 
 /// What callees and callers may add to the named ones, as a share of the text and in bytes at least.
 const NEIGHBOUR_SHARE: f64 = 0.2;
@@ -27,7 +28,7 @@ const MAX_DEPTH: usize = 64;
 /// The entries that stay whole: the named, what they call, who mentions them, what the call names.
 pub fn neighbours(
     text: &str,
-    lines: &[Range<usize>],
+    lines: &[Span],
     view: &View<'_>,
     named: &[usize],
     cx: &Context<'_>,
@@ -35,7 +36,7 @@ pub fn neighbours(
     let mut whole: FastSet<usize> = named.iter().copied().collect();
     let slice = |range: &Range<usize>| -> &str {
         match (lines.get(range.start), lines.get(range.end.max(1) - 1)) {
-            (Some(a), Some(b)) if a.start < b.end => &text[a.start..b.end],
+            (Some(a), Some(b)) if a.start() < b.end() => &text[a.start()..b.end()],
             _ => "",
         }
     };
@@ -80,7 +81,7 @@ pub fn neighbours(
     mentions.sort_unstable();
     for (i, entry) in view.entries.iter().enumerate() {
         if entry.kind == ItemKind::Function && !entry.body.is_empty() {
-            let (from, to) = (lines[entry.body.start].start, lines[entry.body.end - 1].end);
+            let (from, to) = (lines[entry.body.start].start(), lines[entry.body.end - 1].end());
             let first = mentions.partition_point(|at| *at < from);
             if mentions.get(first).is_some_and(|at| *at < to) {
                 order.push(i);
