@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from typing import Any
 
 import conversations as c
 import pytest
-from headroom import compress
+from headroom import _core, compress
 from marks import restore
 
 SCRIPT = "\n".join(
@@ -102,3 +103,37 @@ def test_references_stand_beside_what_a_log_leaves_out() -> None:
 def test_nothing_is_referred_to_at_level_lossless() -> None:
     messages = c.chat([("Fix it.", "{}", SCRIPT), ("", "{}", SCRIPT)])
     assert compress(messages, level="lossless").messages == messages
+
+
+def test_what_is_remembered_belongs_to_its_place() -> None:
+    """The same texts in other orders, with other calls between them and other limits, in one process."""
+    texts = [lines(name, 40) for name in ("alpha", "beta")]
+    texts += [texts[0] + texts[1], texts[1][: len(texts[1]) // 2] + texts[0]]
+    rng = random.Random(7)
+    requests = []
+    for _ in range(40):
+        outputs = [rng.choice(texts) for _ in range(rng.randint(1, 5))]
+        requests.append((conversation(outputs, writes=rng.random() < 0.3), rng.choice([700, 2_000, 200_000])))
+
+    def outcome(request: list[dict[str, Any]], limit: int) -> list[Any]:
+        return compress(request, model="gpt-4o", model_limit=limit).messages
+
+    warm = [outcome(*request) for request in requests]
+    for request, seen in zip(requests, warm, strict=True):
+        _core.clear_memo()
+        assert outcome(*request) == seen
+    assert any("as in tool output" in str(messages) for messages in warm)
+
+
+def lines(name: str, count: int) -> str:
+    return "".join(f"{name} line {i}: the {name} service answered request {i * 37} at once\n" for i in range(count))
+
+
+def conversation(outputs: list[str], writes: bool) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "What does the service say?"}]
+    for i, output in enumerate(outputs):
+        arguments = json.dumps({"path": f"f{i}", "text": output if writes and i == 0 else ""})
+        call = {"id": f"c{i}", "type": "function", "function": {"name": "read", "arguments": arguments}}
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        messages.append({"role": "tool", "tool_call_id": f"c{i}", "content": output})
+    return messages

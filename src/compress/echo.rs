@@ -17,6 +17,7 @@ use super::text::Done;
 use super::written::Call;
 use crate::hashed::FastMap;
 use crate::mark::{self, Omission, Piece, Rendered, Unit};
+use crate::memo;
 use crate::select::{self, Lines};
 
 /// Fewer lines than this are left alone unless they are long: a reader would rather see them.
@@ -41,6 +42,24 @@ pub(super) struct Echoes<'t> {
     indexed: usize,
     /// How many calls there were.
     calls: usize,
+    /// Stands for everything above: equal contexts hold the same texts and calls in the same order.
+    context: Context,
+}
+
+/// See [`Echoes::context`].
+#[derive(Clone, Copy, Default)]
+struct Context(Option<memo::Key>);
+
+impl Context {
+    fn bytes(self) -> [u8; 16] {
+        self.0.map_or([0; 16], memo::Key::bytes)
+    }
+
+    fn add(&mut self, parts: &[&[u8]]) {
+        let above = self.bytes();
+        let parts: Vec<&[u8]> = [&above[..]].into_iter().chain(parts.iter().copied()).collect();
+        self.0 = Some(memo::key(&parts));
+    }
 }
 
 /// (earlier text, line) of the first lines that have one hash.
@@ -112,17 +131,36 @@ struct Echo {
 }
 
 impl<'t> Echoes<'t> {
+    /// What all that depends on that is looked for here. It is the same for two conversations only if the
+    /// same texts and calls stand above, in the same order.
+    pub(super) fn context(&self) -> [u8; 16] {
+        self.context.bytes()
+    }
+
     /// Adds what the next tool output has become, the `number`th of the conversation. Lines of `by_line`
-    /// outputs may be referred to one by one, others only as a whole.
-    pub(super) fn push(&mut self, source: &'t str, done: Arc<Done>, number: usize, by_line: bool) {
+    /// outputs may be referred to one by one, others only as a whole. `key` stands for the text and for how
+    /// it was compressed.
+    pub(super) fn push(
+        &mut self,
+        source: &'t str,
+        done: Arc<Done>,
+        number: usize,
+        by_line: bool,
+        key: &[&[u8]],
+    ) {
+        self.context.add(key);
         let from = From::Output(source, done);
         self.earlier.push(Earlier { from, number, by_line, lines: OnceCell::new() });
     }
 
     /// Adds the next call of the conversation, and what the model wrote into it if that is worth it.
-    pub(super) fn push_call(&mut self, call: Option<Arc<Call>>) {
+    pub(super) fn push_call(&mut self, call: Option<(memo::Key, Arc<Call>)>) {
         self.calls += 1;
-        let Some(call) = call else { return };
+        let Some((key, call)) = call else {
+            self.context.add(&[b"call"]);
+            return;
+        };
+        self.context.add(&[b"call", &key.bytes()]);
         let from = From::Call(call);
         self.earlier.push(Earlier { from, number: self.calls, by_line: true, lines: OnceCell::new() });
     }
@@ -340,7 +378,7 @@ mod tests {
     impl Echoes<'static> {
         fn push_text(&mut self, text: &'static str, by_line: bool) {
             let number = self.earlier.len() + 1;
-            self.push(text, Arc::default(), number, by_line);
+            self.push(text, Arc::default(), number, by_line, &[]);
             self.index();
         }
 

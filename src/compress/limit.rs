@@ -8,7 +8,7 @@
 //! yet, are squeezed. Instructions and the model's own words stay. Cost: one linear pass per rewrite.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::echo::{self, Echoes};
 use super::text::{self, Block, Done};
@@ -16,6 +16,7 @@ use super::{pointer, remains, turns, written};
 use crate::hashed::FastMap;
 use crate::kinds::Source;
 use crate::mark::{self, Unit};
+use crate::memo::{self, Memo};
 use crate::options::{Level, Options};
 use crate::request::Message;
 use crate::select;
@@ -58,10 +59,23 @@ pub(super) struct Ground<'g> {
     pub(super) counts: &'g [usize],
     /// (message, text) of every text that may be compressed, in order.
     pub(super) jobs: &'g [(usize, usize)],
+    /// What the memo knows each job's result by.
+    pub(super) keys: &'g [memo::Key],
     pub(super) options: &'g Options,
     pub(super) counter: &'g Counter,
     /// The most tokens that the pointer of a message takes.
     pub(super) pointer_tokens: usize,
+}
+
+/// What texts have become in their places, where that is not what they are by themselves. Only a cache.
+fn settled() -> &'static Memo<Option<Arc<Done>>> {
+    static SETTLED: OnceLock<Memo<Option<Arc<Done>>>> = OnceLock::new();
+    SETTLED.get_or_init(|| Memo::new(memo::MAX_BYTES / 4))
+}
+
+/// Forgets all of them, for measurements.
+pub(super) fn clear() {
+    settled().clear();
 }
 
 /// The final results, one per job.
@@ -217,28 +231,60 @@ impl Ground<'_> {
     ) -> Arc<Done> {
         let (i, t) = self.jobs[job];
         let text = &self.messages[i].texts[t];
-        let mut result = form(job, epochs.stages[job]);
+        let stage = epochs.stages[job];
+        let mut result = form(job, stage);
         if text.source != Source::ToolOutput || !self.options.may_omit() {
             return self.worth_its_pointer(text.text, result);
         }
         // JSON has no lines of its own: how it is broken into lines is white space, and goes.
         let by_line = !result.blocks.iter().any(|b| b.kind == "json");
         let is_ours = result.why == text::ALREADY;
-        if !is_ours && epochs.stages[job] == Stage::None {
-            echoes.index();
-            let forms = [
-                self.referring(text.text, &result, echoes, by_line),
-                by_line.then(|| self.referring_besides(text.text, &result, echoes)).flatten(),
-            ];
-            for form in forms.into_iter().flatten() {
-                if form.saved > result.saved {
-                    result = Arc::new(form);
-                }
+        let (key, number) = (self.keys[job].bytes(), text.output.to_le_bytes());
+        if !is_ours && stage == Stage::None {
+            // An agent sends all that stands above again with every turn.
+            let parts =
+                [&b"settled"[..], &echoes.context(), &key, &number, &self.pointer_tokens.to_le_bytes()];
+            let key = memo::key(&parts);
+            let other = settled().get(key).unwrap_or_else(|| {
+                echoes.index();
+                let other = Arc::new(self.refer(text.text, &result, echoes, by_line));
+                let bytes = other.as_deref().map_or(0, |done| done.bytes(text.text));
+                settled().insert(key, other.clone(), bytes);
+                other
+            });
+            if let Some(other) = &*other {
+                result = other.clone();
+            }
+        } else {
+            result = self.worth_its_pointer(text.text, result);
+        }
+        // What a squeezed text has become depends on the limit, too.
+        let limit = if stage == Stage::None { 0 } else { self.options.model_limit }.to_le_bytes();
+        echoes.push(
+            text.text,
+            result.clone(),
+            text.output,
+            by_line,
+            &[&key, &number, &[stage as u8], &limit],
+        );
+        result
+    }
+
+    /// What becomes of a text in its place instead of `result`, if anything: references where that saves
+    /// more, or the text as it was.
+    fn refer(&self, text: &str, result: &Arc<Done>, echoes: &Echoes<'_>, by_line: bool) -> Option<Arc<Done>> {
+        let forms = [
+            self.referring(text, result, echoes, by_line),
+            by_line.then(|| self.referring_besides(text, result, echoes)).flatten(),
+        ];
+        let mut best = result.clone();
+        for form in forms.into_iter().flatten() {
+            if form.saved > best.saved {
+                best = Arc::new(form);
             }
         }
-        let result = self.worth_its_pointer(text.text, result);
-        echoes.push(text.text, result.clone(), text.output, by_line);
-        result
+        best = self.worth_its_pointer(text, best);
+        (!Arc::ptr_eq(&best, result)).then_some(best)
     }
 
     /// `result`, or the text as it was where leaving something out would save no more than the pointer by

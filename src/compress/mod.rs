@@ -18,6 +18,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::kinds::Source;
 use crate::mark::Omission;
+use crate::memo;
 use crate::options::Options;
 use crate::request::read::{self, Message, Text};
 use crate::request::value::StringId;
@@ -148,17 +149,19 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         };
         job.run(|| questions.segments(i, t, text))
     };
-    let results = parallel::map(&jobs, options.max_threads, size, |_, job| run(*job, options));
+    let (keys, results): (Vec<memo::Key>, Vec<_>) =
+        parallel::map(&jobs, options.max_threads, size, |_, job| run(*job, options)).into_iter().unzip();
 
     let ground = limit::Ground {
         messages: &messages,
         counts: &counts,
         jobs: &jobs,
+        keys: &keys,
         options,
         counter: &counter,
         pointer_tokens: pointer::most_tokens(&options.retrieval, &counter),
     };
-    let settled = ground.settle(results, run);
+    let settled = ground.settle(results, |job, options| run(job, options).1);
     let results = settled.results;
 
     let mut out =

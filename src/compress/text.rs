@@ -64,7 +64,7 @@ impl Done {
     }
 
     /// Bytes of memory that a memo must reckon with, prints included.
-    fn bytes(&self, source: &str) -> usize {
+    pub(super) fn bytes(&self, source: &str) -> usize {
         let (new, omissions) = self.new.as_ref().map_or((0, 0), |(text, gone)| (text.len(), gone.len()));
         new + omissions * size_of::<Omission>() + (source.len() + new) / MEMORY_PER_PRINT
     }
@@ -124,6 +124,7 @@ pub fn clear_memo() {
     memo().clear();
     counts().clear();
     encoded().clear();
+    super::limit::clear();
     super::written::clear();
 }
 
@@ -167,15 +168,16 @@ fn remembered_count(counter: &Counter, text: &str, digest: memo::Key) -> usize {
 }
 
 impl Job<'_> {
-    /// The result, from the memo or anew. `segments` is asked for only if it must be computed.
-    pub(super) fn run(&self, segments: impl FnOnce() -> Vec<Segment>) -> Arc<Done> {
+    /// The result, from the memo or anew, and its key there. `segments` is asked for only if it must be
+    /// computed.
+    pub(super) fn run(&self, segments: impl FnOnce() -> Vec<Segment>) -> (memo::Key, Arc<Done>) {
         let key = self.key();
-        if let Some(done) = memo().get(key) {
-            return done;
-        }
-        let done = Arc::new(self.compute(&segments()));
-        memo().insert(key, done.clone(), done.bytes(self.text));
-        done
+        let done = memo().get(key).unwrap_or_else(|| {
+            let done = Arc::new(self.compute(&segments()));
+            memo().insert(key, done.clone(), done.bytes(self.text));
+            done
+        });
+        (key, done)
     }
 
     fn key(&self) -> memo::Key {

@@ -31,8 +31,8 @@ pub(super) fn clear() {
     calls().clear();
 }
 
-/// The text of a call, if there is enough of it to be found again.
-pub(super) fn call(written: &Written<'_>) -> Option<Arc<Call>> {
+/// The text of a call, if there is enough of it to be found again, and the key by which it is known.
+pub(super) fn call(written: &Written<'_>) -> Option<(memo::Key, Arc<Call>)> {
     let (key, bytes) = match written {
         Written::Raw(text) if is_worth_it(text) => (memo::key(&[b"raw", text.as_bytes()]), text.len()),
         Written::Strings(strings) if strings.iter().any(|s| is_worth_it(s)) => {
@@ -43,7 +43,7 @@ pub(super) fn call(written: &Written<'_>) -> Option<Arc<Call>> {
         _ => return None,
     };
     if let Some(known) = calls().get(key) {
-        return Some(known);
+        return Some((key, known));
     }
     let text = match written {
         Written::Raw(text) => strings_in(text).unwrap_or_else(|| (*text).to_owned()),
@@ -52,7 +52,7 @@ pub(super) fn call(written: &Written<'_>) -> Option<Arc<Call>> {
     let print = Print::new(&text);
     let call = Arc::new(Call { text, print });
     calls().insert(key, call.clone(), 2 * bytes);
-    Some(call)
+    Some((key, call))
 }
 
 /// Most calls are a short line.
