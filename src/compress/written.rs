@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn strings_are_not_taken_for_the_json_that_they_hold() {
         let json = format!(r#"{{"text":"{}"}}"#, "a line of a file ".repeat(10));
-        let text = |written: &Written<'_>| call(written).map(|call| call.text.clone());
+        let text = |written: &Written<'_>| call(written).map(|(_, call)| call.text.clone());
         assert_eq!(text(&Written::Raw(&json)), strings_in(&json));
         assert_eq!(text(&Written::Strings(vec!["raw", &json])), Some(format!("raw\n{json}")));
     }
