@@ -25,8 +25,8 @@ use crate::tokens::Counter;
 /// Share of the limit that a rewrite frees, and by which the conversation must grow before the next
 /// (a denominator: 1/4). A rewrite costs the provider's whole cached prefix once.
 const ROOM: usize = 4;
-/// What references leave out has at most so many times the tokens per byte of its text.
-const MAX_DENSITY: usize = 2;
+/// What references leave out has hardly more tokens per byte than this many times what its text has.
+const MAX_DENSITY: f64 = 1.25;
 /// References that leave out less than this part of what is saved without them (a denominator: 1/8) are not
 /// tried in its place.
 const MAX_SHARE_OF_GAIN: usize = 8;
@@ -309,8 +309,7 @@ impl Ground<'_> {
                 let found =
                     echoes.lines(text, &result.source_print(text), &[], is_mostly_visible(text, result));
                 let left_out: usize = found.iter().map(|(omission, _)| omission.range.len()).sum();
-                // As if what is left out were denser than the text is.
-                gain = MAX_DENSITY * left_out * before / text.len().max(1);
+                gain = (MAX_DENSITY * left_out as f64 * before as f64 / text.len().max(1) as f64) as usize;
                 if found.is_empty() || gain <= result.saved / MAX_SHARE_OF_GAIN {
                     // Little is won even if all the rest is written as short as it is: see
                     // `referring_besides`.
@@ -351,7 +350,11 @@ impl Ground<'_> {
             return None;
         }
         let echo = echo::render(text, [gone, found].concat());
-        let saved = text::count(self.counter, new).saturating_sub(text::count(self.counter, &echo.text));
+        let before = match &*result.blocks {
+            [block] if block.range == (0..text.len()) => block.tokens_after,
+            _ => text::count(self.counter, new),
+        };
+        let saved = before.saturating_sub(text::count(self.counter, &echo.text));
         if saved == 0 {
             return None;
         }
