@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any, Literal
 
+    from headroom.policies import Given
     from headroom.stores.protocol import Store
 
     Level = Literal["lossless", "balanced", "aggressive"]
@@ -46,6 +47,8 @@ class CompressConfig:
             memory), or `False` for nowhere: the caller keeps `CompressResult.originals`. A store that fails is
             logged and counted, and changes nothing about the result.
         owner: whose originals they are; only who names the same owner can fetch them.
+        policy: which fields of tool outputs may be left out, as learned from use: a policy document as a dict or
+            JSON text, or the path of a file that holds one (read again when it changes). See docs/policies.md.
     """
 
     level: Level = "balanced"
@@ -57,6 +60,7 @@ class CompressConfig:
     retrieval_key: bytes | None = field(default=None, repr=False)
     store: Store | str | Literal[False] | None = field(default=None, repr=False)
     owner: str = ""
+    policy: Given | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -246,6 +250,7 @@ def compress(
     """
     options = make_config(config, config_fields)
     kept_in = _store(options)
+    policy = _policy(options)
     edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact), originals = (
         _core.compress_messages(
             messages,
@@ -258,6 +263,7 @@ def compress(
             options.max_threads,
             options.retrieval,
             _key(options),
+            policy,
         )
     )
     _keep(kept_in, options, originals)
@@ -306,6 +312,7 @@ def compress_body(
     """
     options = make_config(config, config_fields)
     kept_in = _store(options)
+    policy = _policy(options)
     new, before, after, transforms, (tokenizer, exact), originals = _core.compress_body(
         body,
         model,
@@ -317,6 +324,7 @@ def compress_body(
         options.max_threads,
         options.retrieval,
         _key(options),
+        policy,
     )
     _keep(kept_in, options, originals)
     return new, CompressResult(
@@ -336,6 +344,15 @@ def _key(options: CompressConfig) -> bytes | None:
     if options.retrieval and options.retrieval_key is None:
         return os.environ.get("HEADROOM_STORE_SECRET", "").encode() or None
     return options.retrieval_key
+
+
+def _policy(options: CompressConfig) -> _core.Policy | None:
+    """What a policy leaves out. One that cannot be read is noticed before anything is compressed."""
+    if options.policy is None:
+        return None
+    from headroom.policies import load_policy
+
+    return load_policy(options.policy)
 
 
 def _store(options: CompressConfig) -> Store | None:

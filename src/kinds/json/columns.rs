@@ -96,13 +96,15 @@ pub struct Columns<'t, 's> {
     pub tape: &'t Tape<'s>,
     /// All fields at any depth.
     pub fields: Vec<Field<'s>>,
+    /// Whether a key is empty or has a dot in it: two fields may have one path then.
+    has_odd_keys: bool,
 }
 
 impl<'t, 's> Columns<'t, 's> {
     /// Finds the shape of `nodes`, the elements of one array or the values of one map.
     /// `variants`: they may be of several kinds.
     pub fn infer(tape: &'t Tape<'s>, nodes: &[Id], variants: bool) -> (Self, Shape) {
-        let mut columns = Columns { tape, fields: Vec::new() };
+        let mut columns = Columns { tape, fields: Vec::new(), has_odd_keys: false };
         let mut shape = columns.shape(nodes, "");
         let odd = match &shape {
             Shape::Any => nodes.len(),
@@ -148,7 +150,7 @@ impl<'t, 's> Columns<'t, 's> {
 
     /// Notes which columns of a row cannot be told apart by their path.
     pub fn mark_ambiguous(&mut self, leaves: &[FieldId]) {
-        if leaves.iter().all(|id| !self.fields[*id].key.contains('.')) {
+        if !self.has_odd_keys {
             return;
         }
         let mut seen: FastMap<String, FieldId> = FastMap::default();
@@ -264,6 +266,7 @@ impl<'t, 's> Columns<'t, 's> {
                 inner.optional = (0..nodes.len()).any(|row| merged.fits[row] && !inner.fits[row]);
             }
             fields.push(self.fields.len());
+            self.has_odd_keys |= key.is_empty() || key.contains('.');
             self.fields.push(Field {
                 key,
                 path,

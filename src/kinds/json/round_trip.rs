@@ -56,6 +56,14 @@ fn check(json: &str) -> String {
 }
 
 #[test]
+fn fields_of_one_path_are_not_named() {
+    check(r#"[{"": {}},{},{"null": "a","": {"a": "a","null": "a"}},{"": {}}]"#);
+    check(
+        r#"[{"a.b": {"c": 1}, "a": {"b": {"c": 2}}}, {"a.b": {}, "a": {"b": {}}}, {"a": {"b": {"c": 3}}}]"#,
+    );
+}
+
+#[test]
 fn tables_state_keys_once() {
     let body = check(
         r#"[{"id":1,"name":"ab","ok":true,"o":{"x":"p","y":1.10}},{"id":2,"name":"cd","ok":true,"o":{"x":"q","y":2}},
