@@ -1,4 +1,4 @@
-from typing import Any, Final
+from typing import Any, Final, final
 
 __all__ = [
     "HeadroomError",
@@ -22,6 +22,7 @@ class HeadroomError(ValueError): ...
 class InvalidMessagesError(HeadroomError): ...
 class InvalidOptionError(HeadroomError): ...
 
+@final
 class Policy:
     """A policy that was read. Raises `InvalidOptionError` for a document that is none."""
 
