@@ -224,6 +224,13 @@ def latest(
     return (row.version, row.made_s, json.loads(row.document)) if row else (0, 0, None)
 
 
+def newest(connection: Connection, organisation_id: str) -> int:
+    """The newest version; 0 if there is none."""
+    t = tables.learning_policies
+    query = sa.select(sa.func.max(t.c.version)).where(t.c.organisation_id == organisation_id)
+    return connection.execute(query).scalar() or 0
+
+
 def judged(connection: Connection, organisation_id: str, tool: str | None = None) -> list[tuple[Field, Verdict]]:
     """Every field whose name is known, and what is done with it."""
     t, s = tables.learning_evidence, tables.learning_states
@@ -314,7 +321,7 @@ def _adopt(connection: Connection, organisation_id: str, key: bytes, field: Fiel
     }
     row = connection.execute(sa.select(t).where(*(t.c[name] == value for name, value in where.items()))).mappings()
     have = row.first()
-    if have is not None and have["seen"] >= given["seen"]:
+    if given["seen"] <= (have["seen"] if have is not None else 0):
         return
     counts = {name: float(given[name]) for name in ("seen", "used", "retrieved")}
     needed = counts["used"] + counts["retrieved"]
