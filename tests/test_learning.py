@@ -205,11 +205,12 @@ def test_odd_rows_are_left_out() -> None:
 def test_names_that_are_data_are_not_remembered() -> None:
     text = json.dumps({
         "ana@mail.example": "x" * 9, "id_4421486": "y" * 9, "9f31c0d2a4b7e855": {"a": "z" * 9}, "plain": "w" * 9,
+        "other": "v" * 9,
         "of": {"2026-05-20": {"open": "abcd"}, "2026-05-21": {"open": "efgh"}},
     })  # fmt: skip
     found = structure_of(text)
     assert found is not None
-    assert set(found[1]) == {"$.plain", "$.of.*.open"}
+    assert set(found[1]) == {"$.plain", "$.other", "$.of.*.open"}
 
 
 def test_a_conversation_has_one_name_however_it_is_written() -> None:

@@ -73,7 +73,9 @@ def _read(path: Path) -> Policy:
         if known is not None and known[0] == state:
             return known[1]
         if stat.st_size > MAX_BYTES:
-            raise InvalidOptionError(f"policy {path}: {stat.st_size} bytes are too many; a policy has at most {MAX_BYTES}")
+            raise InvalidOptionError(
+                f"policy {path}: {stat.st_size} bytes are too many; a policy has at most {MAX_BYTES}"
+            )
         policy = Policy(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidOptionError(

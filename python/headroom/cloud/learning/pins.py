@@ -24,7 +24,7 @@ MAX_REMEMBERED = 50_000
 """Pins that a worker remembers, about 300 bytes each."""
 REMEMBER_S = 3600.0
 """After so long a pin is read again, which also renews its time to live."""
-TIMEOUT_S = 0.25
+TIMEOUT_S = 1.0
 """How long a request waits for its pin."""
 PAUSE_S = 2.0
 """How long a storage is left alone after a failure."""
@@ -137,8 +137,8 @@ def pin_all(connection: Connection, wanted: list[tuple[str, str, int]], ttl_s: i
     # Sorted, so that two that write the same ones wait for each other and never in a circle.
     for organisation_id, conversation, version in sorted(wanted):
         row = {"organisation_id": organisation_id, "conversation": conversation, "version": version, "used_s": now_s}
-        made = connection.execute(insert(connection, t).values(row).on_conflict_do_nothing())
-        if made.rowcount == 1:
+        made = insert(connection, t).values(row).on_conflict_do_nothing().returning(t.c.version)
+        if connection.execute(made).first() is not None:
             out.append(Pin(version, "new"))
             continue
         key = (t.c.organisation_id == organisation_id) & (t.c.conversation == conversation)

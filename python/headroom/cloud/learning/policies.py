@@ -140,7 +140,11 @@ def set_state(
     try:
         policy.check({"headroom_policy": 1, "tools": {tool: {structure: {"drop": [path]}}}})
     except InvalidOptionError as problem:
-        raise ServiceError(422, "invalid_parameter", f"The field cannot be named like this: {problem}") from None
+        raise ServiceError(
+            422, "invalid_parameter", f"The field cannot be named like this: {problem}",
+            allowed="a tool of 1 to 64 characters, a structure of 16 hexadecimal digits, a path like $.records[].name",
+            action="GET /v1/policies/{tool} lists structures and paths.",
+        ) from None  # fmt: skip
     serialize(connection, organisation_id)
     _decide(connection, organisation_id, actor, Field(tool, structure, path), state)
     keys.log(connection, organisation_id, actor, f"policy.{state}", tool, structure=structure, path=path)
@@ -175,7 +179,10 @@ def import_policy(connection: Connection, organisation_id: str, actor: str, docu
     try:
         checked = policy.check(document)
     except InvalidOptionError as problem:
-        raise ServiceError(422, "invalid_policy", str(problem)) from None
+        raise ServiceError(
+            422, "invalid_policy", str(problem), allowed="a document as GET /v1/policies/export gives it",
+            action="Export one for an example; docs/policies.md has the format.",
+        ) from None  # fmt: skip
     serialize(connection, organisation_id)
     key = hash_key(connection, organisation_id)
     taken = 0
