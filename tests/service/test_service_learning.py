@@ -554,6 +554,13 @@ def test_bad_input_is_answered_with_what_is_allowed(
     assert {"allowed", "action", "given"} & set(error)
 
 
+def test_a_page_of_another_origin_cannot_decide(open_service: Service) -> None:
+    body = json.dumps({"mode": "off"}).encode()
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        reply = open_service.client.post("/v1/learning", content=body, headers={"content-type": kind})
+        assert reply.status_code == 415
+
+
 def test_a_lost_pin_and_local_fallbacks_are_counted(tmp_path: Path) -> None:
     with running(tmp_path, "--metrics-token", "t0ken") as (server, admin, key, reader):
         decide(server, admin, "forbidden")
