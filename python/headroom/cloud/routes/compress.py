@@ -9,11 +9,14 @@ from starlette.responses import Response
 
 from headroom.cloud import labels, metrics, wire
 from headroom.cloud.auth import Identity
+from headroom.cloud.bodies import need_json
 from headroom.cloud.errors import ServiceError
+from headroom.cloud.learning.applied import Applied
 from headroom.cloud.service import Service
 
 BYPASS = "x-headroom-bypass"
-JSON = "application/json"
+FALLBACKS = "x-headroom-fallbacks"
+"""Requests that the client has compressed itself since the last answer, because there was none."""
 
 
 async def compress(request: Request, service: Service) -> Response:
@@ -32,12 +35,7 @@ async def compress(request: Request, service: Service) -> Response:
 
 async def _compress(request: Request, service: Service, who: Identity, started: float) -> Response:
     settings = service.settings
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:
-        raise ServiceError(
-            415, "content_type", "The body must be JSON and say so.", given=kind[:80], allowed=JSON,
-            action=f"Send the header Content-Type: {JSON}.", close=True,
-        )  # fmt: skip
+    need_json(request)
     await service.limiter.check(who)
     limit = min(settings.max_body_bytes, who.max_body_bytes or settings.max_body_bytes)
     # Refused before the body is read, so that a service at its limit spends nothing on it.
@@ -48,17 +46,21 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
         lane = service.lanes.of(len(body))
         bypass = request.headers.get(BYPASS, "").lower() == "true"
         coding = request.headers.get("content-encoding", "").strip().encode("latin-1")
-        done = await lane.run(
-            settings.request_timeout_s,
-            wire.compress,
-            body,
-            coding or None,
-            limit,
-            settings.level,
-            settings.min_tokens,
-            who.hash_key,
-            bypass,
-        )
+        standing = await service.learning.policies.standing(who)
+
+        def work() -> tuple[wire.Unpacked, Applied | None, wire.Compressed | None]:
+            unpacked = wire.read(body, coding or None, limit, who.hash_key, standing.mode != "off" and not bypass)
+            applied = service.learning.policies.at_hand(who, standing, unpacked.head)
+            return unpacked, applied, None if applied is None else compress_with(unpacked, applied)
+
+        def compress_with(unpacked: wire.Unpacked, applied: Applied) -> wire.Compressed:
+            return wire.compress(unpacked, settings.level, settings.min_tokens, who.hash_key, bypass, applied)
+
+        unpacked, applied, done = await lane.run(settings.request_timeout_s, work)
+        if applied is None or done is None:
+            assert unpacked.head is not None
+            applied = await service.learning.policies.ask(who, standing, unpacked.head)
+            done = await lane.run(settings.request_timeout_s, compress_with, unpacked, applied)
         stored = bool(done.originals) and await service.originals.keep(who, done.originals)
         reply = done.reply(stored)
         figures = done.figures
@@ -84,4 +86,6 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
         request.scope["state"]["about"].update(
             model=labels.model(figures.model), tokens_before=figures.tokens_before, tokens_after=figures.tokens_after
         )
-        return Response(reply, media_type=JSON)
+        fallbacks = request.headers.get(FALLBACKS, "")
+        service.learning.answered(who, unpacked, applied, done.cut if stored else [], fallbacks)
+        return Response(reply, media_type="application/json")

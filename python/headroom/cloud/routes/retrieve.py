@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headroom.cloud.errors import ServiceError
+from headroom.cloud.learning.learner import Retrieval
 from headroom.cloud.originals import matching
 from headroom.cloud.service import Service
 
@@ -22,7 +23,7 @@ async def retrieve(request: Request, service: Service) -> Response:
     try:
         await service.limiter.check(who)
         hash_ = request.path_params["hash"]
-        text = await service.originals.get(who, hash_)
+        text = original = await service.originals.get(who, hash_)
         query = request.query_params.get("query", "")
         complete = True
         if query.strip():
@@ -33,5 +34,6 @@ async def retrieve(request: Request, service: Service) -> Response:
         service.record(who, "retrieve", error.code, started)
         raise
     service.record(who, "retrieve", "ok", started)
+    service.learning.offer(Retrieval(who, hash_, query, original, text))
     body = {"hash": hash_, "original_content": text, "complete": complete}
     return Response(msgspec.json.encode(body), media_type="application/json")

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from headroom.cloud import tables
 from headroom.cloud.errors import ServiceError
+from headroom.cloud.learning import counters
 from headroom.cloud.settings import ServiceSettings
 from headroom.cloud.usage import prices
 from headroom.cloud.usage.rollup import DAY_S, HOUR_S, MINUTE_S, SUMS
@@ -95,6 +96,7 @@ def query(
         "period_s": period,
         "group_by": group_by,
         "totals": _totals(connection, organisation_id, period, from_s, to_s),
+        "learning": counters.read(connection, organisation_id, from_s, to_s),
     }
     groups = (
         _by_label(connection, table, within, labels[0], period, group_by)
