@@ -71,6 +71,8 @@ class Compressed:
     originals: dict[str, str]
     seconds: float
     tools: list[str] = field(default_factory=list)
+    unchanged: str = ""
+    """As in `Event`."""
 
     def reply(self, stored: bool) -> bytes:
         """The body of the reply. Hashes stand in it only if they can be redeemed."""
@@ -110,6 +112,7 @@ def compress(
     raw = bytes(request.messages)
     head = b'{"model":' + msgspec.json.encode(model) + b',"messages":'
     level = config.level or level
+    min_tokens = max(min_tokens, config.min_tokens or 0)
     try:
         new, result = compress_body(
             head + raw + b"}",
@@ -117,7 +120,7 @@ def compress(
             request.model_limit or DEFAULT_LIMIT,
             level=level,
             target_ratio=config.target_ratio,
-            min_tokens=NEVER if bypass else max(min_tokens, config.min_tokens or 0),
+            min_tokens=NEVER if bypass else min_tokens,
             query=config.query,
             max_threads=1,
             retrieval=config.mode == "ccr",
@@ -142,7 +145,8 @@ def compress(
     )
     # Only strings of messages change, so the new list stands between the same head and the closing brace.
     messages = raw if new is None else new[len(head) : -1]
-    return Compressed(messages, figures, result.originals, time.perf_counter() - start, labels.tools(raw))
+    unchanged = "below_min_tokens" if result.tokens_before < min_tokens else ""
+    return Compressed(messages, figures, result.originals, time.perf_counter() - start, labels.tools(raw), unchanged)
 
 
 def unpack(body: bytes, coding: bytes | None, limit: int) -> bytes:

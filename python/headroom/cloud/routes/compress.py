@@ -80,6 +80,7 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
             bytes_in=len(body),
             core_us=int(done.seconds * 1e6),
             originals=len(figures.ccr_hashes),
+            unchanged=done.unchanged,
         )
         request.scope["state"]["about"].update(
             model=labels.model(figures.model), tokens_before=figures.tokens_before, tokens_after=figures.tokens_after

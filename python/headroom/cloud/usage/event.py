@@ -26,3 +26,5 @@ class Event(msgspec.Struct, array_like=True):
     latency_us: int = 0
     core_us: int = 0
     originals: int = 0
+    unchanged: str = ""
+    """Why nothing was saved, where a reason is known: below_min_tokens."""

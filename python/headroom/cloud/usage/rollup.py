@@ -6,6 +6,7 @@ that clients choose (models, tools) are bounded in number per organisation and d
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,8 @@ PERIODS = (MINUTE_S, HOUR_S, DAY_S)
 SUMS = ("tokens_before", "tokens_after", "bytes_in", "latency_us", "core_us", "originals")
 MAX_NAMES = 500
 OTHER = "(other)"
+# Half a millisecond to half a minute in steps of the square root of two: a percentile is right to within a fifth.
+LATENCY_MS = tuple(round(0.5 * 2 ** (i / 2), 1) for i in range(33))
 
 
 class Names:
@@ -41,6 +44,29 @@ class Names:
         return OTHER
 
 
+def result(event: Event) -> str | None:
+    """What became of a request that could have been compressed; None for others."""
+    if event.action == "retrieve":
+        return None
+    if event.outcome != "ok":
+        return event.outcome
+    if event.action == "bypass":
+        return "bypass"
+    return "compressed" if event.tokens_after < event.tokens_before else event.unchanged or "nothing_to_save"
+
+
+def _about(event: Event) -> list[tuple[str, str]]:
+    """Labels that are not the client's: the result, and the upper bound in ms of the latency's step."""
+    found = result(event)
+    if found is None:
+        return []
+    labels = [("result", found)]
+    if event.outcome == "ok" and event.action == "compress":
+        step = min(bisect.bisect_left(LATENCY_MS, event.latency_us / 1000), len(LATENCY_MS) - 1)
+        labels.append(("latency", f"{LATENCY_MS[step]:g}"))
+    return labels
+
+
 def write(connection: Connection, events: Iterable[Event], names: Names, single: bool = True) -> None:
     """Adds the events to all figures, and writes them one by one if `single`."""
     rows: list[dict[str, Any]] = []
@@ -58,7 +84,7 @@ def write(connection: Connection, events: Iterable[Event], names: Names, single:
             start = at_s // period * period
             key = (period, start, e.organisation_id, e.key_id, e.action, e.outcome, model, e.provider, e.level)
             _add(figures, key, [1, *(getattr(e, name) for name in SUMS)])
-            for dimension, value in {*tools, *(("kind", kind) for kind in e.kinds)}:
+            for dimension, value in {*tools, *(("kind", kind) for kind in e.kinds), *_about(e)}:
                 label = (period, start, e.organisation_id, dimension, value)
                 _add(labels, label, [1, e.tokens_before, e.tokens_after])
     if rows and single:

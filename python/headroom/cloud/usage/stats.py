@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,14 +19,16 @@ from headroom.cloud import tables
 from headroom.cloud.errors import ServiceError
 from headroom.cloud.settings import ServiceSettings
 from headroom.cloud.usage import prices
-from headroom.cloud.usage.rollup import DAY_S, HOUR_S, MINUTE_S, SUMS
+from headroom.cloud.usage.rollup import DAY_S, HOUR_S, LATENCY_MS, MINUTE_S, SUMS
 
 PERIODS = {"minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}
 COLUMNS = ("model", "provider", "level", "key", "outcome", "action")
-LABELS = ("tool", "kind")
+FILTERS = ("model", "provider", "level", "key")
+LABELS = ("tool", "kind", "result", "latency")
 GROUPS = (*COLUMNS, *LABELS, *PERIODS)
 MAX_MINUTES_S = 2 * DAY_S
 MAX_GROUPS = 5000
+PERCENTILES = {"latency_p50_ms": 0.5, "latency_p95_ms": 0.95}
 _RELATIVE = re.compile(r"(\d{1,4})(m|h|d)")
 _UNITS = {"m": MINUTE_S, "h": HOUR_S, "d": DAY_S}
 
@@ -58,8 +61,12 @@ def query(
     start: str | None,
     end: str | None,
     group_by: list[str],
+    where: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """The answer of `/v1/stats`.
+
+    Args:
+        where: the values that count, by a name of `FILTERS`; no value: all of them.
 
     Raises:
         ServiceError: 422.
@@ -82,27 +89,37 @@ def query(
     labels = [g for g in group_by if g in LABELS]
     if labels and (len(labels) > 1 or any(g in COLUMNS for g in group_by)):
         raise ServiceError(
-            422, "invalid_parameter", "`tool` and `kind` can be combined with a period only.", given=group_by
+            422, "invalid_parameter", f"`{labels[0]}` can be combined with a period only.", given=group_by
         )
+    chosen = {name: values for name, values in (where or {}).items() if values}
+    if labels and chosen:
+        raise ServiceError(
+            422, "invalid_parameter", f"Figures by `{labels[0]}` are not kept by {', '.join(chosen)}.",
+            given=group_by, allowed=list(COLUMNS), action="Leave out the filter, or group by something else.",
+        )  # fmt: skip
     period = _period(settings, from_s, to_s, now_s, group_by)
     from_s, to_s = from_s // period * period, -(-to_s // period) * period
-    table = tables.label_rollups if labels else tables.rollups
-    within = _within(table, organisation_id, period, from_s, to_s)
+    columns = [_column(tables.rollups, name).in_(values) for name, values in chosen.items()]
+    within = (*_within(tables.rollups, organisation_id, period, from_s, to_s), *columns)
+    labelled = _within(tables.label_rollups, organisation_id, period, from_s, to_s)
     answer: dict[str, Any] = {
         "organisation": organisation,
         "from": _iso(from_s),
         "to": _iso(to_s),
         "period_s": period,
         "group_by": group_by,
-        "totals": _totals(connection, organisation_id, period, from_s, to_s),
     }
-    groups = (
-        _by_label(connection, table, within, labels[0], period, group_by)
-        if labels
-        else _by_column(connection, table, within, group_by)
-        if group_by
-        else []
-    )
+    groups = []
+    if labels:
+        groups = _by_label(connection, labelled, labels[0], group_by)
+    elif group_by:
+        groups = _by_column(connection, within, group_by)
+    totals = next(iter(_by_column(connection, within, [])), None) or _figures([], {})
+    # Steps of latency are kept for all requests together.
+    steps = {} if chosen else latencies(_by_label(connection, labelled, "latency", ["latency"]))
+    for name, share in PERCENTILES.items():
+        totals[name] = percentile(steps, share)
+    answer["totals"] = totals
     answer["groups"] = groups[:MAX_GROUPS]
     answer["groups_left_out"] = max(0, len(groups) - MAX_GROUPS)
     return answer
@@ -134,15 +151,8 @@ def _column(table: sa.Table, name: str) -> Any:
     return table.c["key_id" if name == "key" else name]
 
 
-def _totals(connection: Connection, organisation_id: str, period: int, from_s: int, to_s: int) -> dict[str, Any]:
+def _by_column(connection: Connection, within: tuple[Any, ...], group_by: list[str]) -> list[dict[str, Any]]:
     table = tables.rollups
-    rows = _by_column(connection, table, _within(table, organisation_id, period, from_s, to_s), [])
-    return rows[0] if rows else _figures([], {})
-
-
-def _by_column(
-    connection: Connection, table: sa.Table, within: tuple[Any, ...], group_by: list[str]
-) -> list[dict[str, Any]]:
     # Model, action and outcome are needed for prices and counts, whatever is grouped by.
     wanted = [g for g in group_by if g in COLUMNS]
     times = [table.c.start_s] if any(g in PERIODS for g in group_by) else []
@@ -203,8 +213,9 @@ def _figures(rows: list[Any], group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _by_label(
-    connection: Connection, table: sa.Table, within: tuple[Any, ...], dimension: str, period: int, group_by: list[str]
+    connection: Connection, within: tuple[Any, ...], dimension: str, group_by: list[str]
 ) -> list[dict[str, Any]]:
+    table = tables.label_rollups
     times = [table.c.start_s] if any(g in PERIODS for g in group_by) else []
     sums = [sa.func.sum(table.c[name]).label(name) for name in ("requests", "tokens_before", "tokens_after")]
     rows = connection.execute(
@@ -223,6 +234,26 @@ def _by_label(
         for row in rows
     ]
     return _sorted(made, group_by)
+
+
+def latencies(groups: Iterable[dict[str, Any]]) -> dict[float, int]:
+    """Requests by the upper bound of their step in ms, from groups by `latency`."""
+    found: dict[float, int] = {}
+    for group in groups:
+        step = float(group["group"]["latency"])
+        found[step] = found.get(step, 0) + group["requests"]
+    return found
+
+
+def percentile(steps: Mapping[float, int], share: float) -> float | None:
+    """Milliseconds that `share` of the requests took at most, straight within a step; None without requests."""
+    left = share * sum(steps.values())
+    for step in sorted(steps):
+        if left <= steps[step]:
+            below = max((s for s in LATENCY_MS if s < step), default=0.0)
+            return round(below + (step - below) * left / steps[step], 2)
+        left -= steps[step]
+    return None
 
 
 def _sorted(made: list[dict[str, Any]], group_by: list[str]) -> list[dict[str, Any]]:
