@@ -109,6 +109,7 @@ def _paths() -> dict[str, Any]:
                     _query("from", "Date, time, or an age like `24h`; default: a day before `to`.", "7d"),
                     _query("to", "Date, time, or an age; default: now.", "0m"),
                     _query("group_by", f"Up to four, comma-separated, of: {', '.join(GROUPS)}.", "model,day"),
+                    _query("step", "minute, hour or day: the range is widened to whole ones.", "day"),
                     *(_query(name, f"Only this {name}; may be repeated.", FILTER_EXAMPLES[name]) for name in FILTERS),
                 ],
                 "responses": _responses("Stats", "401 403 421 422 503"),

@@ -62,10 +62,12 @@ def query(
     end: str | None,
     group_by: list[str],
     where: Mapping[str, Sequence[str]] | None = None,
+    step: str | None = None,
 ) -> dict[str, Any]:
     """The answer of `/v1/stats`.
 
     Args:
+        step: a name of `PERIODS`: the range is widened to whole ones; a period in `group_by` wins.
         where: the values that count, by a name of `FILTERS`; no value: all of them.
 
     Raises:
@@ -97,15 +99,18 @@ def query(
             422, "invalid_parameter", f"Figures by `{labels[0]}` are not kept by {', '.join(chosen)}.",
             given=group_by, allowed=list(COLUMNS), action="Leave out the filter, or group by something else.",
         )  # fmt: skip
-    period = _period(settings, from_s, to_s, now_s, group_by)
+    if step is not None and step not in PERIODS:
+        raise ServiceError(422, "invalid_parameter", "There is no such step.", given=step[:20], allowed=list(PERIODS))
+    asked = next((g for g in group_by if g in PERIODS), step)
+    period = PERIODS[asked] if asked else _period(settings, from_s, to_s, now_s)
     from_s, to_s = from_s // period * period, -(-to_s // period) * period
     columns = [_column(tables.rollups, name).in_(values) for name, values in chosen.items()]
     within = (*_within(tables.rollups, organisation_id, period, from_s, to_s), *columns)
     labelled = _within(tables.label_rollups, organisation_id, period, from_s, to_s)
     answer: dict[str, Any] = {
         "organisation": organisation,
-        "from": _iso(from_s),
-        "to": _iso(to_s),
+        "from": iso(from_s),
+        "to": iso(to_s),
         "period_s": period,
         "group_by": group_by,
     }
@@ -125,16 +130,14 @@ def query(
     return answer
 
 
-def _period(settings: ServiceSettings, from_s: int, to_s: int, now_s: int, group_by: list[str]) -> int:
-    asked = next((PERIODS[g] for g in group_by if g in PERIODS), None)
-    if asked is not None:
-        return asked
+def _period(settings: ServiceSettings, from_s: int, to_s: int, now_s: int) -> int:
     if to_s - from_s <= MAX_MINUTES_S and now_s - from_s <= settings.keep_minutes_days * DAY_S:
         return MINUTE_S
     return HOUR_S if now_s - from_s <= settings.keep_hours_days * DAY_S else DAY_S
 
 
-def _iso(at_s: int) -> str:
+def iso(at_s: int) -> str:
+    """The moment as figures name it."""
     return datetime.datetime.fromtimestamp(at_s, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -169,7 +172,7 @@ def _by_column(connection: Connection, within: tuple[Any, ...], group_by: list[s
 
 def _value(row: Any, name: str) -> Any:
     if name in PERIODS:
-        return _iso(row["start_s"])
+        return iso(row["start_s"])
     return row["key_id" if name == "key" else name]
 
 
@@ -225,7 +228,7 @@ def _by_label(
     ).mappings()
     made = [
         {
-            "group": {g: row["value"] if g in LABELS else _iso(row["start_s"]) for g in group_by},
+            "group": {g: row["value"] if g in LABELS else iso(row["start_s"]) for g in group_by},
             "requests": int(row["requests"]),
             "tokens_before": int(row["tokens_before"]),
             "tokens_after": int(row["tokens_after"]),

@@ -1,0 +1,109 @@
+"""Requests: the newest ones, figures and names only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from starlette.responses import Response
+
+from headroom.cloud import tables
+from headroom.cloud.dashboard.page import Page
+from headroom.cloud.dashboard.sheet import Column, Sheet
+from headroom.cloud.dashboard.view import MAX_CHARS, key_names, options
+from headroom.cloud.usage.event import Event
+from headroom.cloud.usage.overview import result_name
+from headroom.cloud.usage.rollup import result
+
+SHOWN = 100
+LISTS = ("tool", "kind")
+
+COLUMNS = (
+    Column("at", "Time (UTC)", "second"),
+    Column("action", "Request", "text"),
+    Column("outcome", "Result", "badge"),
+    Column("model", "Model"),
+    Column("key", "Key"),
+    Column("tools", "Tools"),
+    Column("kinds", "Kinds"),
+    Column("tokens_before", "Before", "tokens"),
+    Column("tokens_after", "Sent", "tokens"),
+    Column("ratio", "Removed", "share"),
+    Column("latency_ms", "Latency", "ms"),
+    Column("originals", "Hashes", "count", "Originals that can be retrieved by a hash."),
+)
+
+
+async def show(page: Page) -> Response:
+    """The page."""
+    chosen = {name: page.query.get(name, "")[:MAX_CHARS] for name in LISTS}
+    before = page.query.get("before", "")
+    before_id = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+
+    def read(connection: Connection) -> tuple[Any, Any, Any]:
+        names = key_names(connection, page.who.organisation_id)
+        choices = options(connection, page.who.organisation_id, page.view)
+        return _events(connection, page, chosen, before_id), choices, names
+
+    events, choices, names = await page.ask(read)
+    sheet = Sheet("requests", "Requests", COLUMNS, [_row(event, names) for event in events[:SHOWN]])
+    kept_days = page.service.settings.keep_events_days
+    sheet.about = "The newest first. Figures and names only: texts are not kept."
+    sheet.note = f"Single requests are kept for {kept_days} days." if kept_days else ""
+    if not kept_days:
+        sheet.empty = "Single requests are not kept here (keep_events_days is 0)."
+    older = page.view.url(
+        page.request.url.path, **{k: v or None for k, v in chosen.items()}, before=str(events[SHOWN - 1]["id"])
+    ) if len(events) > SHOWN else ""  # fmt: skip
+    return page.show(
+        "requests.html",
+        [sheet],
+        view=page.view,
+        choices=choices,
+        chosen=chosen,
+        older=older,
+        is_first=before_id is None,
+    )
+
+
+def _events(connection: Connection, page: Page, chosen: dict[str, str], before_id: int | None) -> list[Any]:
+    t = tables.events
+    span, where = page.view.span, page.view.where
+    wanted = [
+        t.c.organisation_id == page.who.organisation_id,
+        t.c.at_ms >= span.from_s * 1000,
+        t.c.at_ms < span.to_s * 1000,
+    ]
+    columns = {"model": t.c.model, "provider": t.c.provider, "level": t.c.level, "key": t.c.key_id}
+    wanted += [columns[name].in_(values) for name, values in where.items()]
+    for name, column in (("tool", t.c.tools), ("kind", t.c.kinds)):
+        if chosen[name]:
+            # Names are separated by spaces and have none.
+            wanted.append((sa.literal(" ") + column + " ").contains(f" {chosen[name]} ", autoescape=True))
+    if before_id is not None:
+        wanted.append(t.c.id < before_id)
+    return list(connection.execute(sa.select(t).where(*wanted).order_by(t.c.id.desc()).limit(SHOWN + 1)).mappings())
+
+
+def _row(event: Any, names: dict[str, str]) -> dict[str, Any]:
+    known = {name: event[name] for name in Event.__struct_fields__ if name in event}
+    found = result(Event(**{**known, "tools": [], "kinds": []}))
+    outcome = event["outcome"].replace("_", " ") if found is None else result_name(found).partition(":")[0]
+    is_refused = event["outcome"] != "ok"
+    saved = event["tokens_before"] - event["tokens_after"]
+    return {
+        "at": event["at_ms"] / 1000,
+        "action": event["action"],
+        "outcome": event["outcome"].replace("_", " ") if is_refused else outcome,
+        "state": "bad" if is_refused else "good" if found == "compressed" or found is None else "plain",
+        "model": event["model"],
+        "key": names.get(event["key_id"], event["key_id"]),
+        "tools": event["tools"].replace(" ", ", "),
+        "kinds": event["kinds"].replace(" ", ", "),
+        "tokens_before": event["tokens_before"],
+        "tokens_after": event["tokens_after"],
+        "ratio": saved / event["tokens_before"] if event["tokens_before"] else None,
+        "latency_ms": event["latency_us"] / 1000,
+        "originals": event["originals"],
+    }
