@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -141,4 +142,123 @@ spools = Table(
     # Bytes of the spool that are in the database; moved in the transaction that writes the events.
     Column("offset", BigInteger, nullable=False),
     Column("updated_s", BigInteger, nullable=False),
+)
+
+# Learning. Tools, fields and counts; a field's name stands here only once several conversations had it (learning/).
+
+learning_organisations = Table(
+    "learning_organisations",
+    metadata,
+    Column("organisation_id", String(32), primary_key=True),
+    # on, observe or off; without a row the service's setting holds.
+    Column("mode", String(8), nullable=False),
+    # 1: takes part in what organisations share.
+    Column("shared", Integer, nullable=False),
+    Column("updated_s", BigInteger, nullable=False),
+)
+
+learning_evidence = Table(
+    "learning_evidence",
+    metadata,
+    Column("organisation_id", String(32), primary_key=True),
+    Column("tool", String(64), primary_key=True),
+    Column("structure", String(16), primary_key=True),
+    # Keyed with the organisation's hash key, since the path itself is unknown until `path` has it.
+    Column("path_digest", String(16), primary_key=True),
+    # "" for a field; for the records of an array their place in it: "0", "1-2", …, "last".
+    Column("place", String(8), primary_key=True),
+    Column("path", Text),
+    # Conversations: that had the field, in which its use could be told, that used it, that retrieved it.
+    Column("present", Float, nullable=False),
+    Column("seen", Float, nullable=False),
+    Column("used", Float, nullable=False),
+    Column("retrieved", Float, nullable=False),
+    # Of those in which it could be told, how many since the last use; and how often its use changed.
+    Column("quiet", Integer, nullable=False),
+    Column("changes", Integer, nullable=False),
+    Column("updated_s", BigInteger, nullable=False),
+    Index("evidence_by_time", "updated_s"),
+)
+
+learning_conversations = Table(
+    "learning_conversations",
+    metadata,
+    Column("organisation_id", String(32), primary_key=True),
+    Column("conversation", String(32), primary_key=True),
+    # What of this conversation stands in the evidence already: digests and flags.
+    Column("counted", Text, nullable=False),
+    Column("updated_s", BigInteger, nullable=False),
+    Index("learning_conversations_by_time", "updated_s"),
+)
+
+learning_states = Table(
+    "learning_states",
+    metadata,
+    Column("organisation_id", String(32), primary_key=True),
+    Column("tool", String(64), primary_key=True),
+    Column("structure", String(16), primary_key=True),
+    Column("path_digest", String(16), primary_key=True),
+    Column("path", Text, nullable=False),
+    # pinned: a person says keep; forbidden: a person says drop.
+    Column("state", String(16), nullable=False),
+    Column("actor", String(96), nullable=False),
+    Column("at_s", BigInteger, nullable=False),
+)
+
+learning_policies = Table(
+    "learning_policies",
+    metadata,
+    Column("organisation_id", String(32), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("made_s", BigInteger, nullable=False),
+    # learned, or what a person did: pinned, forbidden, auto, imported.
+    Column("reason", String(16), nullable=False),
+    Column("actor", String(96), nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+learning_pins = Table(
+    "learning_pins",
+    metadata,
+    Column("organisation_id", String(32), primary_key=True),
+    Column("conversation", String(32), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("used_s", BigInteger, nullable=False),
+    Index("pins_by_time", "used_s"),
+)
+
+learning_cuts = Table(
+    "learning_cuts",
+    metadata,
+    Column("organisation_id", String(32), primary_key=True),
+    # Of an original from which a policy dropped fields: what its retrieval counts for.
+    Column("hash", String(24), primary_key=True),
+    Column("conversation", String(32), nullable=False),
+    Column("tool", String(64), nullable=False),
+    Column("structure", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("made_s", BigInteger, nullable=False),
+    Index("cuts_by_time", "made_s"),
+)
+
+learning_counters = Table(
+    "learning_counters",
+    metadata,
+    Column("organisation_id", String(32), primary_key=True),
+    Column("day_s", BigInteger, primary_key=True),
+    Column("name", String(24), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+learning_shared = Table(
+    "learning_shared",
+    metadata,
+    Column("tool", String(64), primary_key=True),
+    Column("structure", String(16), primary_key=True),
+    Column("path_digest", String(16), primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("organisations", Integer, nullable=False),
+    # Organisations whose evidence says unused, with noise; drawn once per release.
+    Column("unused", Float, nullable=False),
+    Column("made_s", BigInteger, nullable=False),
 )
