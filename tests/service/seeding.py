@@ -1,17 +1,20 @@
 """Usage as a busy organisation makes it, straight into the database: the same events for the same seed.
 
-    python tests/service/seeding.py sqlite:///path 1000000      # also makes an organisation "acme" with keys
+python tests/service/seeding.py sqlite:///path 1000000      # also makes an organisation "acme" with keys
 """
 
 from __future__ import annotations
 
+import copy
 import random
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from headroom.cloud import keys
 from headroom.cloud.database import make_engine, migrate
+from headroom.cloud.learning import policies
 from headroom.cloud.usage import rollup
 from headroom.cloud.usage.event import Event
 from sqlalchemy.engine import Engine
@@ -21,10 +24,17 @@ MODELS = (
     ("gpt-4o", "openai", 8), ("gpt-4o-mini", "openai", 5), ("claude-sonnet-4-5", "anthropic", 9),
     ("bedrock/claude-sonnet-4-5", "bedrock", 3), ("gemini-2.5-pro", "google", 3), ("my-own-model", "other", 1),
 )  # fmt: skip
+# Name, kind, share of tokens removed, share of its originals that are fetched.
 TOOLS = (
-    ("search_code", "search", 0.71), ("read_file", "code", 0.34), ("run_tests", "log", 0.82), ("query_db", "json", 0.58),
-    ("list_orders", "table", 0.63), ("fetch_page", "markup", 0.77), ("git_diff", "diff", 0.41), ("ask_docs", "prose", 0.29),
-)  # fmt: skip
+    ("search_code", "search", 0.71, 0.02),
+    ("read_file", "code", 0.34, 0.06),
+    ("run_tests", "log", 0.82, 0.01),
+    ("query_db", "json", 0.58, 0.03),
+    ("list_orders", "table", 0.63, 0.02),
+    ("fetch_page", "markup", 0.77, 0.04),
+    ("git_diff", "diff", 0.41, 0.0),
+    ("ask_docs", "prose", 0.55, 0.19),
+)
 FAILURES = ("rate_limited", "timeout", "busy", "body_too_large")
 
 
@@ -35,36 +45,99 @@ def events(
     rng = random.Random(seed)
     end = time.time() if until_s is None else until_s
     for i in range(number):
-        at = end - days * 86_400 * (1 - (i + rng.random()) / number) ** 0.85
-        hour = at % 86_400 / 3600
-        if rng.random() > (1.0 if 7 <= hour <= 18 else 0.35):
-            at = end - (end - at) * 0.97
-        model, provider, _ = rng.choices(MODELS, [weight for *_, weight in MODELS])[0]
-        tool, kind, removed = rng.choice(TOOLS)
-        fields = {
-            "at_ms": int(min(at, end) * 1000), "organisation_id": organisation_id,
-            "key_id": rng.choices(key_ids, [4, 3, 2, 1][: len(key_ids)])[0], "latency_us": int(rng.lognormvariate(8.6, 0.7)),
-            "model": model, "provider": provider, "level": rng.choice(("balanced", "balanced", "aggressive")),
-        }  # fmt: skip
-        before = int(rng.lognormvariate(8.9, 0.8)) + 50
-        what = rng.random()
-        if what < 0.02:
-            blank = {"model": "", "provider": "", "level": ""}
-            yield Event(**{**fields, **blank}, action="compress", outcome=rng.choice(FAILURES))
-        elif what < 0.05:
-            yield Event(**fields, action="bypass", outcome="ok", tokens_before=before, tokens_after=before)
-        elif what < 0.17:
-            small = {"tokens_before": before, "tokens_after": before, "tools": [tool]}
-            reason = "below_min_tokens" if what < 0.1 else ""
-            yield Event(**fields, **small, action="compress", outcome="ok", unchanged=reason)
-        else:
-            share = min(0.97, max(0.02, rng.gauss(removed, 0.12)))
-            two = [tool, rng.choice(TOOLS)[0]] if what > 0.8 else [tool]
-            yield Event(
-                **fields, action="compress", outcome="ok", tools=list(dict.fromkeys(two)), kinds=[kind],
-                tokens_before=before, tokens_after=int(before * (1 - share)), bytes_in=before * 4,
-                core_us=int(rng.lognormvariate(7.6, 0.6)), originals=1 if what > 0.6 else 0,
-            )  # fmt: skip
+        at = end - days * 86_400 * (1 - (i + rng.random()) / number)
+        hour, weekday = at % 86_400 / 3600, int(at // 86_400 + 3) % 7
+        # Of an event outside of working hours another becomes one of the nearest noon.
+        if rng.random() > (1.0 if 7 <= hour <= 18 else 0.3) * (1.0 if weekday < 5 else 0.4):
+            at = min(end, at - at % 86_400 + 43_200 + rng.gauss(0, 7200))
+        yield from _request(rng, organisation_id, key_ids, at)
+
+
+def _request(rng: random.Random, organisation_id: str, key_ids: list[str], at: float) -> Iterator[Event]:
+    """A request, and sometimes the retrieval that it leads to."""
+    model, provider, _ = rng.choices(MODELS, [weight for *_, weight in MODELS])[0]
+    tool, kind, removed, fetched = rng.choice(TOOLS)
+    who = {
+        "at_ms": int(at * 1000),
+        "organisation_id": organisation_id,
+        "key_id": rng.choices(key_ids, [4, 3, 2, 1][: len(key_ids)])[0],
+        "latency_us": int(rng.lognormvariate(8.6, 0.7)),
+    }
+    level = rng.choice(("balanced", "balanced", "aggressive"))
+    about = {**who, "model": model, "provider": provider, "level": level, "outcome": "ok"}
+    before = int(rng.lognormvariate(8.9, 0.8)) + 50
+    same = {"tokens_before": before, "tokens_after": before, "bytes_in": before * 4}
+    what = rng.random()
+    if what < 0.02:
+        yield Event(**who, action="compress", outcome=rng.choice(FAILURES))
+    elif what < 0.05:
+        yield Event(**about, **same, action="bypass")
+    elif what < 0.17:
+        reason = "below_min_tokens" if what < 0.1 else ""
+        yield Event(**about, **same, action="compress", tools=[tool], unchanged=reason)
+    else:
+        share = min(0.97, max(0.02, rng.gauss(removed, 0.12)))
+        has_hash = what > 0.5
+        tools = list(dict.fromkeys([tool, rng.choice(TOOLS)[0]])) if what > 0.8 else [tool]
+        yield Event(
+            **about,
+            action="compress",
+            tools=tools,
+            kinds=[kind],
+            tokens_before=before,
+            tokens_after=int(before * (1 - share)),
+            bytes_in=before * 4,
+            core_us=int(rng.lognormvariate(7.6, 0.6)),
+            originals=int(has_hash),
+            origin_tools=[tool] * has_hash,
+            origin_kinds=[kind] * has_hash,
+        )
+        if has_hash and rng.random() < fetched:
+            is_gone = rng.random() < 0.05
+            origin = {} if is_gone else {"origin_tools": [tool], "origin_kinds": [kind]}
+            outcome = "unknown_hash" if is_gone else "ok"
+            yield Event(**{**who, "latency_us": 900}, action="retrieve", outcome=outcome, **origin)
+
+
+POLICY = {
+    "headroom_policy": 1,
+    "tools": {
+        "search_flights": {
+            "9f31c0d2a4b7e855": {
+                "drop": ["$.flights[].fare_basis", "$.meta.trace", "$.flights[].segments[].equipment"],
+                "fields": {
+                    "$.flights[].fare_basis": {"seen": 412, "used": 0, "retrieved": 0},
+                    "$.meta.trace": {"seen": 398, "used": 0, "retrieved": 0},
+                    "$.flights[].segments[].equipment": {"seen": 405, "used": 1, "retrieved": 1},
+                    "$.flights[].price": {"seen": 412, "used": 371, "retrieved": 0},
+                    "$.flights[].departs": {"seen": 412, "used": 298, "retrieved": 0},
+                    "$.flights[].seats_left": {"seen": 409, "used": 37, "retrieved": 2},
+                },
+            }
+        },
+        "list_orders": {
+            "0c44d19be7fa2210": {
+                "drop": ["$.orders[].etag"],
+                "fields": {
+                    "$.orders[].etag": {"seen": 233, "used": 0, "retrieved": 0},
+                    "$.orders[].total": {"seen": 233, "used": 190, "retrieved": 0},
+                },
+            }
+        },
+    },
+}
+"""What was learned, as `import_policy` takes it."""
+
+
+def policy() -> dict[str, Any]:
+    """`POLICY` as an export has it."""
+    made = copy.deepcopy(POLICY)
+    for structures in made["tools"].values():
+        for about in structures.values():
+            for path, field in about["fields"].items():
+                is_dropped = path in about["drop"]
+                field.update(use_at_most=0.01, state="dropped" if is_dropped else "kept", why="")
+    return made
 
 
 def seed(engine: Engine, number: int, days: float = 30.0, organisation: str = "acme", **more: float) -> dict[str, str]:
@@ -85,6 +158,8 @@ def seed(engine: Engine, number: int, days: float = 30.0, organisation: str = "a
             _write(engine, batch, names)
             batch = []
     _write(engine, batch, names)
+    with engine.begin() as connection:
+        policies.import_policy(connection, organisation_id, "seeding", policy())
     return made
 
 

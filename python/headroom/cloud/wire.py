@@ -18,7 +18,7 @@ from headroom._core import HeadroomError
 from headroom.cloud import labels
 from headroom.cloud.bodies import too_large
 from headroom.cloud.errors import ServiceError
-from headroom.compression import compress_body
+from headroom.compression import Origin, compress_body
 from headroom.integrations.asgi_body import NotDecoded, decode
 
 DEFAULT_MODEL = "gpt-4o"
@@ -73,6 +73,9 @@ class Compressed:
     tools: list[str] = field(default_factory=list)
     unchanged: str = ""
     """As in `Event`."""
+    origins: dict[str, Origin] = field(default_factory=dict)
+    new_hashes: list[str] = field(default_factory=list)
+    """Hashes of originals that were not in an earlier request of the conversation."""
 
     def reply(self, stored: bool) -> bytes:
         """The body of the reply. Hashes stand in it only if they can be redeemed."""
@@ -146,7 +149,13 @@ def compress(
     # Only strings of messages change, so the new list stands between the same head and the closing brace.
     messages = raw if new is None else new[len(head) : -1]
     unchanged = "below_min_tokens" if result.tokens_before < min_tokens else ""
-    return Compressed(messages, figures, result.originals, time.perf_counter() - start, labels.tools(raw), unchanged)
+    new_hashes: list[str] = []
+    if result.origins:
+        first = labels.newest_turn(raw)
+        new_hashes = [hash for hash, origin in result.origins.items() if origin.message >= first]
+    seconds = time.perf_counter() - start
+    tools = labels.tools(raw)
+    return Compressed(messages, figures, result.originals, seconds, tools, unchanged, result.origins, new_hashes)
 
 
 def unpack(body: bytes, coding: bytes | None, limit: int) -> bytes:

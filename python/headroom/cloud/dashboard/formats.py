@@ -91,6 +91,8 @@ FORMS = {
     "text": text,
     "code": text,
     "badge": text,
+    "list": text,
+    "long": text,
     "count": count,
     "tokens": tokens,
     "share": share,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from headroom.cloud.dashboard import files, visitor
 from headroom.cloud.dashboard.page import HOME, Page
-from headroom.cloud.dashboard.pages import audit, breakdown, overview, quality, requests, sign_in
+from headroom.cloud.dashboard.pages import audit, breakdown, overview, policies, quality, requests, sign_in
 from headroom.cloud.dashboard.pages import keys as keys_page
 from headroom.cloud.errors import ServiceError
 from headroom.cloud.service import Service
@@ -31,6 +31,12 @@ PAGES = (
     PageRoute("GET", HOME, overview.show, "read"),
     PageRoute("GET", f"{HOME}/breakdown", breakdown.show, "read"),
     PageRoute("GET", f"{HOME}/quality", quality.show, "read"),
+    PageRoute("GET", policies.PATH, policies.show, "read"),
+    PageRoute("GET", f"{policies.PATH}/export", policies.export, "read"),
+    PageRoute("POST", f"{policies.PATH}/learning", policies.set_mode, "admin"),
+    PageRoute("POST", f"{policies.PATH}/import", policies.take_over, "admin"),
+    PageRoute("GET", f"{policies.PATH}/{{tool}}", policies.show_tool, "read"),
+    PageRoute("POST", f"{policies.PATH}/{{tool}}", policies.set_field, "admin"),
     PageRoute("GET", f"{HOME}/requests", requests.show, "read"),
     PageRoute("GET", f"{HOME}/keys", keys_page.show, "admin"),
     PageRoute("POST", f"{HOME}/keys", keys_page.create, "admin"),

@@ -51,6 +51,8 @@ class Sheet:
         chart: how it is drawn; empty: not at all.
         empty: what to say where there are no rows.
         note: what has to be known to read it.
+        left_out: rows that are not shown.
+        is_unfinished: the last row is a step that still runs.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Sheet:
     empty: str = "Nothing in this range."
     note: str = ""
     left_out: int = 0
+    is_unfinished: bool = False
     _largest: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -59,8 +59,9 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
             who.hash_key,
             bypass,
         )
-        stored = bool(done.originals) and await service.originals.keep(who, done.originals)
+        stored = bool(done.originals) and await service.originals.keep(who, done.originals, done.origins)
         reply = done.reply(stored)
+        new = [done.origins[hash] for hash in done.new_hashes] if stored else []
         figures = done.figures
         metrics.core_seconds.observe(done.seconds)
         metrics.tokens_before.inc(figures.tokens_before)
@@ -80,6 +81,8 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
             bytes_in=len(body),
             core_us=int(done.seconds * 1e6),
             originals=len(figures.ccr_hashes),
+            origin_tools=[labels.origin(one.tool) for one in new],
+            origin_kinds=[kind for one in new for kind in one.kinds],
             unchanged=done.unchanged,
         )
         request.scope["state"]["about"].update(

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from headroom.cloud import labels
 from headroom.cloud.errors import ServiceError
 from headroom.cloud.originals import matching
 from headroom.cloud.service import Service
@@ -22,7 +23,7 @@ async def retrieve(request: Request, service: Service) -> Response:
     try:
         await service.limiter.check(who)
         hash_ = request.path_params["hash"]
-        text = await service.originals.get(who, hash_)
+        text, origin = await service.originals.get(who, hash_)
         query = request.query_params.get("query", "")
         complete = True
         if query.strip():
@@ -32,6 +33,7 @@ async def retrieve(request: Request, service: Service) -> Response:
         about["code"] = error.code
         service.record(who, "retrieve", error.code, started)
         raise
-    service.record(who, "retrieve", "ok", started)
+    known = {"origin_tools": [labels.origin(origin.tool)], "origin_kinds": list(origin.kinds)} if origin else {}
+    service.record(who, "retrieve", "ok", started, **known)
     body = {"hash": hash_, "original_content": text, "complete": complete}
     return Response(msgspec.json.encode(body), media_type="application/json")

@@ -7,6 +7,7 @@ that clients choose (models, tools) are bounded in number per organisation and d
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -67,6 +68,15 @@ def _about(event: Event) -> list[tuple[str, str]]:
     return labels
 
 
+def _originals(event: Event, names: Names, at_s: int) -> Counter[tuple[str, str]]:
+    """How many originals were issued ("cut") or retrieved ("got"), by tool and kind."""
+    what = "got" if event.action == "retrieve" else "cut"
+    found: Counter[tuple[str, str]] = Counter((f"{what}_kind", kind) for kind in event.origin_kinds)
+    for tool in event.origin_tools:
+        found[f"{what}_tool", names.bounded(event.organisation_id, "tool", tool, at_s)] += 1
+    return found
+
+
 def write(connection: Connection, events: Iterable[Event], names: Names, single: bool = True) -> None:
     """Adds the events to all figures, and writes them one by one if `single`."""
     rows: list[dict[str, Any]] = []
@@ -87,6 +97,8 @@ def write(connection: Connection, events: Iterable[Event], names: Names, single:
             for dimension, value in {*tools, *(("kind", kind) for kind in e.kinds), *_about(e)}:
                 label = (period, start, e.organisation_id, dimension, value)
                 _add(labels, label, [1, e.tokens_before, e.tokens_after])
+            for (dimension, value), times in _originals(e, names, at_s).items():
+                _add(labels, (period, start, e.organisation_id, dimension, value), [times, 0, 0])
     if rows and single:
         connection.execute(tables.events.insert(), rows)
     _upsert(connection, tables.rollups, figures)

@@ -103,6 +103,11 @@ class Span:
         return iso(self.to_s)
 
     @property
+    def is_running(self) -> bool:
+        """Whether its last step is not over yet."""
+        return self.to_s % self.step_s != 0
+
+    @property
     def last_day(self) -> str:
         """Date of its last second."""
         return _day(self.to_s - 1)

@@ -24,7 +24,7 @@ from headroom.cloud.usage.rollup import DAY_S, HOUR_S, LATENCY_MS, MINUTE_S, SUM
 PERIODS = {"minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}
 COLUMNS = ("model", "provider", "level", "key", "outcome", "action")
 FILTERS = ("model", "provider", "level", "key")
-LABELS = ("tool", "kind", "result", "latency")
+LABELS = ("tool", "kind", "result", "latency", "cut_tool", "cut_kind", "got_tool", "got_kind")
 GROUPS = (*COLUMNS, *LABELS, *PERIODS)
 MAX_MINUTES_S = 2 * DAY_S
 MAX_GROUPS = 5000

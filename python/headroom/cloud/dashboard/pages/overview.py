@@ -15,6 +15,7 @@ from headroom.cloud.dashboard.view import options
 from headroom.cloud.usage.overview import Overview, gather, ratio, result_name
 
 TOP = 6
+TOP_COLUMNS = ("name", "requests", "tokens_saved", "ratio", "saved_usd")
 SHORT = "More are on the Breakdown page."
 NOT_FILTERED = "Kept for all requests together, so it is not shown while a filter is set."
 
@@ -34,12 +35,15 @@ async def show(page: Page) -> Response:
     top = [("models", "model", found.models), ("tools", "tool", found.tools)]
     for id, by, groups in top:
         sheet = breakdown.sheet(page, id, by, groups or [], {})
+        sheet.columns = [column for column in sheet.columns if column.name in TOP_COLUMNS]
         if groups is None:
             sheet.empty = NOT_FILTERED
         sheet.rows, left = sheet.rows[:TOP], len(sheet.rows) - TOP
         sheet.title = f"Top {by}s"
         sheet.note = SHORT if left > 0 else ""
         sheets.append(sheet)
+    for sheet in sheets:
+        sheet.is_unfinished = sheet.columns[0].name == "at" and found.span.is_running
     return page.show(
         "overview.html", sheets, view=page.view, choices=choices, tiles=tiles(found), has_any=found.totals["requests"]
     )
@@ -72,9 +76,7 @@ def dollars(found: Overview) -> Sheet:
     columns = (
         Column("at", "Time (UTC)", "moment"),
         Column("saved_usd", "At fresh prices", "dollars", "As if no provider cache had held the tokens.", draw=True),
-        Column(
-            "saved_usd_at_cached_prices", "At cached prices", "dollars", "As if one had held all.", draw=True
-        ),
+        Column("saved_usd_at_cached_prices", "At cached prices", "dollars", "As if one had held all.", draw=True),
     )
     rows = [{"at": s["at"], **{c.name: s.get(c.name, 0.0) for c in columns[1:]}} for s in _steps(found)]
     sheet = Sheet("dollars", "Dollars saved", columns, rows, "The truth lies between the lines.", "line")
@@ -147,6 +149,9 @@ def tiles(found: Overview) -> list[dict[str, Any]]:
     """The figures at the top."""
     now, before = found.totals, found.before
     steps = _steps(found)
+    if found.span.is_running:
+        # The step that runs would look like a fall.
+        steps = steps[:-1]
 
     def line(name: str) -> str:
         return sparkline([float(step.get(name) or 0) for step in steps])

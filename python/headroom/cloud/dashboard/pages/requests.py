@@ -21,16 +21,15 @@ LISTS = ("tool", "kind")
 
 COLUMNS = (
     Column("at", "Time (UTC)", "second"),
-    Column("action", "Request", "text"),
     Column("outcome", "Result", "badge"),
     Column("model", "Model"),
-    Column("key", "Key"),
-    Column("tools", "Tools"),
-    Column("kinds", "Kinds"),
     Column("tokens_before", "Before", "tokens"),
     Column("tokens_after", "Sent", "tokens"),
     Column("ratio", "Removed", "share"),
     Column("latency_ms", "Latency", "ms"),
+    Column("tools", "Tools", "list"),
+    Column("kinds", "Kinds", "list"),
+    Column("key", "Key"),
     Column("originals", "Hashes", "count", "Originals that can be retrieved by a hash."),
 )
 
@@ -89,13 +88,12 @@ def _events(connection: Connection, page: Page, chosen: dict[str, str], before_i
 def _row(event: Any, names: dict[str, str]) -> dict[str, Any]:
     known = {name: event[name] for name in Event.__struct_fields__ if name in event}
     found = result(Event(**{**known, "tools": [], "kinds": []}))
-    outcome = event["outcome"].replace("_", " ") if found is None else result_name(found).partition(":")[0]
     is_refused = event["outcome"] != "ok"
+    shown = "Retrieved" if found is None else result_name(found).partition(":")[0]
     saved = event["tokens_before"] - event["tokens_after"]
     return {
         "at": event["at_ms"] / 1000,
-        "action": event["action"],
-        "outcome": event["outcome"].replace("_", " ") if is_refused else outcome,
+        "outcome": event["outcome"].replace("_", " ") if is_refused else shown,
         "state": "bad" if is_refused else "good" if found == "compressed" or found is None else "plain",
         "model": event["model"],
         "key": names.get(event["key_id"], event["key_id"]),

@@ -62,12 +62,6 @@ for (const button of document.querySelectorAll("[data-copy]"))
     }
   });
 
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") document.querySelectorAll(".hint").forEach((hint) => hint.classList.add("closed"));
-});
-for (const hint of document.querySelectorAll(".hint"))
-  for (const name of ["mouseenter", "focusin"]) hint.addEventListener(name, () => hint.classList.remove("closed"));
-
 // Tables sort by the column whose heading is pressed: numbers from the largest, names from A.
 const sort = (table, index, button) => {
   const heading = button.closest("th");

@@ -44,7 +44,10 @@ const read = (table, maxRows) => {
 
 const colours = (kind) => (kind === "line" ? [css("--saved"), css("--second")] : [css("--sent"), css("--saved")]);
 
-const config = (kind, { labels, series }) => {
+// The step that still runs is drawn paler: it is no fall.
+const pale = (colour) => `color-mix(in srgb, ${colour} 45%, transparent)`;
+
+const config = (kind, { labels, series }, isUnfinished) => {
   const isLine = kind === "line";
   const isFlat = kind === "bars";
   const palette = colours(kind);
@@ -71,7 +74,10 @@ const config = (kind, { labels, series }) => {
       datasets: series.map((one, i) => ({
         label: one.label,
         data: one.values,
-        backgroundColor: isLine ? "transparent" : palette[i],
+        backgroundColor: isLine
+          ? css("--band")
+          : labels.map((_, row) => (isUnfinished && row === labels.length - 1 ? pale(palette[i]) : palette[i])),
+        fill: isLine && i === 0 && series.length === 2 ? "+1" : false,
         borderColor: palette[i],
         borderWidth: isLine ? 2 : 0,
         borderDash: isLine && i > 0 ? [5, 4] : [],
@@ -79,6 +85,7 @@ const config = (kind, { labels, series }) => {
         pointHitRadius: 12,
         tension: 0.25,
         spanGaps: true,
+        segment: isUnfinished && isLine ? { borderColor: (part) => (part.p1DataIndex === labels.length - 1 ? pale(palette[i]) : undefined) } : undefined,
         maxBarThickness: isFlat ? 22 : 46,
         borderRadius: isLine ? 0 : 3,
       })),
@@ -93,12 +100,21 @@ const config = (kind, { labels, series }) => {
       plugins: {
         legend: {
           position: "top", align: "end",
-          labels: { color: css("--ink"), boxWidth: 12, boxHeight: 12, borderRadius: 3, useBorderRadius: true },
+          labels: {
+            color: css("--ink"), boxWidth: isLine ? 22 : 12, boxHeight: isLine ? 0 : 12, borderRadius: 3, useBorderRadius: !isLine,
+            generateLabels: (chart) =>
+              Chart.defaults.plugins.legend.labels.generateLabels(chart).map((label, i) => ({
+                ...label, fillStyle: palette[i], strokeStyle: palette[i], lineWidth: isLine ? 2 : 0,
+              })),
+          },
         },
         tooltip: {
           backgroundColor: css("--ink"), titleColor: css("--surface"), bodyColor: css("--surface"), padding: 10,
           cornerRadius: 8, boxPadding: 4,
-          callbacks: { label: (item) => ` ${item.dataset.label}: ${series[item.datasetIndex].shown[item.dataIndex]}` },
+          callbacks: {
+            title: ([item]) => labels[item.dataIndex] + (isUnfinished && item.dataIndex === labels.length - 1 ? " (so far)" : ""),
+            label: (item) => ` ${item.dataset.label}: ${series[item.datasetIndex].shown[item.dataIndex]}`,
+          },
         },
       },
     },
@@ -112,7 +128,7 @@ const draw = (figure) => {
   const data = read(table, kind === "bars" ? MAX_BARS : Infinity);
   const place = figure.querySelector(".canvas");
   if (kind === "bars") place.style.height = `${4 + Math.max(2, data.labels.length) * 2.1}rem`;
-  charts.push(new Chart(place.querySelector("canvas"), config(kind, data)));
+  charts.push(new Chart(place.querySelector("canvas"), config(kind, data, "unfinished" in figure.dataset)));
   place.classList.add("drawn");
 };
 
