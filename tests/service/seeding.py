@@ -49,7 +49,8 @@ def events(
         hour, weekday = at % 86_400 / 3600, int(at // 86_400 + 3) % 7
         # Of an event outside of working hours another becomes one of the nearest noon.
         if rng.random() > (1.0 if 7 <= hour <= 18 else 0.3) * (1.0 if weekday < 5 else 0.4):
-            at = min(end, at - at % 86_400 + 43_200 + rng.gauss(0, 7200))
+            noon = at - at % 86_400 + 43_200 + rng.gauss(0, 7200)
+            at = noon if noon < end else at
         yield from _request(rng, organisation_id, key_ids, at)
 
 

@@ -22,8 +22,8 @@ MODES = {
 }
 STATES = {
     "auto": "by evidence",
-    "pinned": "always keep",
-    "forbidden": "always drop",
+    "pinned": "keep",
+    "forbidden": "drop",
 }
 STATE_CLASSES = {"dropped": "good", "kept": "plain", "pinned": "chosen", "forbidden": "bad"}
 SHOWN_VERSIONS = 20

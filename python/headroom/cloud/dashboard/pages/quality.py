@@ -54,7 +54,11 @@ async def show(page: Page) -> Response:
     steps = [{"at": at, **by_step.get(at, {})} for at in view.span.steps]
     sheets.insert(0, over_time(steps))
     sheets[0].is_unfinished = view.span.is_running
-    values = {"tiles": tiles(answer["totals"], before, steps[:-1] if view.span.is_running else steps), "often": OFTEN, "choices": choices}
+    values = {
+        "tiles": tiles(answer["totals"], before, steps[:-1] if view.span.is_running else steps),
+        "often": OFTEN,
+        "choices": choices,
+    }
     return page.show("quality.html", sheets, view=view, **values)
 
 

@@ -12,8 +12,6 @@ from headroom.cloud.dashboard.visitor import set_cookie
 from headroom.cloud.errors import ServiceError
 
 PATH = f"{HOME}/sign-in"
-TRIES_PER_MINUTE = 10
-"""Per client address. A key cannot be guessed; this keeps the look-ups that guesses cause few."""
 MAX_CHARS = 200
 
 
@@ -39,7 +37,9 @@ async def sign_in(page: Page) -> Response:
         return page.redirect(next)
     try:
         address = page.request.client.host if page.request.client else ""
-        await page.service.limiter.take(f"sign-in:{address}", TRIES_PER_MINUTE, "There were too many tries to sign in.")
+        # A key cannot be guessed; this keeps the look-ups that guesses cause few.
+        limit = page.service.settings.sign_ins_per_minute
+        await page.service.limiter.take(f"sign-in:{address}", limit, "There were too many tries to sign in.")
         who = await page.service.auth.by_key(page.form.get("key", "").strip()[:MAX_CHARS] or None)
         who.need("read")
     except ServiceError as error:
