@@ -8,8 +8,8 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from headroom.cloud.dashboard import formats
+from headroom.cloud.dashboard.figures import NOT_FILTERED, sparkline
 from headroom.cloud.dashboard.page import Page
-from headroom.cloud.dashboard.pages.overview import sparkline
 from headroom.cloud.dashboard.sheet import Column, Sheet
 from headroom.cloud.dashboard.view import options
 from headroom.cloud.usage.overview import ratio
@@ -18,7 +18,6 @@ OFTEN = 0.10
 """From this share of retrievals on a row is marked: each one costs a call of the model more."""
 ENOUGH = 5
 """Fewer retrievals say nothing."""
-ALL_TOGETHER = "Kept for all requests together, so it is not shown while a filter is set."
 
 COLUMNS = (
     Column("rate", "Retrieval rate", "share", "Retrieved as a share of left out.", bar=True),
@@ -47,7 +46,7 @@ async def show(page: Page) -> Response:
 
     answer, before, sheets, choices = await page.ask(read)
     for sheet in sheets:
-        sheet.empty = ALL_TOGETHER if view.where else (
+        sheet.empty = NOT_FILTERED if view.where else (
             "Nothing was left out behind a hash in this range. Requests with config.mode “ccr” get hashes."
         )  # fmt: skip
     by_step = {g["group"][view.span.period]: g for g in answer["groups"]}
