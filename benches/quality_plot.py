@@ -7,8 +7,10 @@ tell apart; every method has a marker and a line style of its own as well.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,13 @@ POINTS = {
 }
 
 
-def plot(cases: list[Case], path: Path) -> None:
-    """Writes the picture of all kinds, and of all cases together."""
+@contextlib.contextmanager
+def svg(path: Path) -> Iterator[Any]:
+    """`matplotlib.pyplot` for one figure, which is written to `path` when the block ends; the same bytes each time."""
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
-    from matplotlib.lines import Line2D
 
     matplotlib.rcParams.update(
         {
@@ -55,6 +57,22 @@ def plot(cases: list[Case], path: Path) -> None:
             "axes.edgecolor": "#8a8f98",
         }
     )
+    yield plt
+    out = io.StringIO()
+    plt.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
+    plt.close()
+    path.write_text(DIGITS.sub(r"\1", out.getvalue()), "utf-8")
+
+
+def plot(cases: list[Case], path: Path) -> None:
+    """Writes the picture of all kinds, and of all cases together."""
+    with svg(path) as plt:
+        _draw(cases, plt)
+
+
+def _draw(cases: list[Case], plt: Any) -> None:
+    from matplotlib.lines import Line2D
+
     groups = {f"{name} ({_cases(g)})": g for name, g in grouped(cases, lambda c: c.kind).items()}
     groups |= {f"all ({_cases(cases)})": cases}
     rows = -(-len(groups) // COLUMNS)
@@ -87,10 +105,6 @@ def plot(cases: list[Case], path: Path) -> None:
     else:
         figure.legend(handles=handles, loc="lower center", ncol=COLUMNS, frameon=False, handlelength=2.6)
     figure.tight_layout(rect=(0, 0 if len(groups) < axes.size else 0.95 / height, 1, 1), h_pad=1.6)
-    out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
-    plt.close(figure)
-    path.write_text(DIGITS.sub(r"\1", out.getvalue()), "utf-8")
 
 
 def _cases(group: list[Case]) -> str:

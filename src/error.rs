@@ -20,6 +20,15 @@ pub enum Error {
         /// What would be accepted.
         allowed: &'static str,
     },
+    /// A policy document cannot be read.
+    Policy {
+        /// Where in it.
+        place: String,
+        /// What stands there.
+        given: String,
+        /// What would be accepted.
+        allowed: &'static str,
+    },
     /// A request body is not JSON in UTF-8.
     Body {
         /// What is wrong with it.
@@ -39,6 +48,9 @@ impl fmt::Display for Error {
             ),
             Error::Option { name, given, allowed } => {
                 write!(f, "{name}={given} is not allowed; allowed: {allowed}")
+            }
+            Error::Policy { place, given, allowed } => {
+                write!(f, "the policy cannot be used: {place} is {given}; allowed: {allowed}")
             }
             Error::Body { reason, at_byte } => {
                 write!(f, "the request body is not usable JSON: {reason} at byte {at_byte}")

@@ -24,6 +24,7 @@ pub mod kinds;
 pub mod mark;
 pub mod memo;
 pub mod options;
+pub mod policy;
 #[cfg(feature = "python")]
 mod python;
 pub mod request;

@@ -44,6 +44,8 @@ pub enum Unit {
     Hunk,
     /// An escape sequence of a terminal, taken out of the lines that stay.
     Code,
+    /// A value of a JSON field, taken out of the records that stay.
+    Value,
 }
 
 impl Unit {
@@ -56,10 +58,12 @@ impl Unit {
             Unit::Record => "record",
             Unit::Hunk => "hunk",
             Unit::Code => "code",
+            Unit::Value => "value",
         }
     }
 
-    const ALL: [Unit; 6] = [Unit::Line, Unit::Sentence, Unit::Passage, Unit::Record, Unit::Hunk, Unit::Code];
+    const ALL: [Unit; 7] =
+        [Unit::Line, Unit::Sentence, Unit::Passage, Unit::Record, Unit::Hunk, Unit::Code, Unit::Value];
 }
 
 /// A run of units that was left out.
@@ -112,6 +116,12 @@ pub struct Rendered {
 
 /// Writes the mark of a run of omitted units, without a newline.
 pub fn write_mark(out: &mut String, unit: Unit, first: usize, count: usize, label: Option<&str>) {
+    let short = label.map(|label| label.chars().take(MAX_LABEL_CHARS).collect::<String>());
+    write_long_mark(out, unit, first, count, short.as_deref());
+}
+
+/// The same for the one mark of many places, whose label may be of any length.
+pub fn write_long_mark(out: &mut String, unit: Unit, first: usize, count: usize, label: Option<&str>) {
     use std::fmt::Write;
     let plural = if count == 1 { "" } else { "s" };
     // Writing to a String cannot fail.
@@ -122,7 +132,7 @@ pub fn write_mark(out: &mut String, unit: Unit, first: usize, count: usize, labe
     };
     if let Some(label) = label {
         out.push_str(": ");
-        out.extend(label.chars().map(|c| if c == '\n' || c == '\r' { ' ' } else { c }).take(MAX_LABEL_CHARS));
+        out.extend(label.chars().map(|c| if c == '\n' || c == '\r' { ' ' } else { c }));
     }
     out.push(']');
 }

@@ -1,7 +1,10 @@
 //! What a caller may set. Everything here is part of the memo's key: equal options and equal input
 //! give equal bytes.
 
+use std::sync::Arc;
+
 use crate::error::Error;
+use crate::policy::Policy;
 
 /// How far compression may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -60,6 +63,8 @@ pub struct Options {
     pub max_threads: usize,
     /// Whether marks carry a hash. Depends on configuration alone, never on a store's health.
     pub retrieval: Retrieval,
+    /// Fields of tool outputs that may be left out.
+    pub policy: Option<Arc<Policy>>,
 }
 
 impl Default for Options {
@@ -72,6 +77,7 @@ impl Default for Options {
             query: None,
             max_threads: 0,
             retrieval: Retrieval::Off,
+            policy: None,
         }
     }
 }

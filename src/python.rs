@@ -3,6 +3,8 @@
 //! Messages are read into the core's [`Request`] while the GIL is held (strings are borrowed, not
 //! copied), the GIL is released once for the whole request, and edits go back as (message, path, text).
 
+use std::sync::Arc;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
@@ -12,6 +14,7 @@ use pyo3::{create_exception, intern};
 use crate::compress::{Outcome, compress_request};
 use crate::error::Error;
 use crate::options::{Level, Options, Retrieval};
+use crate::policy::Policy;
 use crate::request::value::{MAX_DEPTH, Request, Value};
 use crate::request::{Step, body};
 use crate::tokens::Counter;
@@ -25,8 +28,26 @@ impl From<Error> for PyErr {
         let message = error.to_string();
         match error {
             Error::NotMessages { .. } | Error::Body { .. } => InvalidMessagesError::new_err(message),
-            Error::Option { .. } => InvalidOptionError::new_err(message),
+            Error::Option { .. } | Error::Policy { .. } => InvalidOptionError::new_err(message),
         }
+    }
+}
+
+/// A policy that was read.
+#[pyclass(frozen, name = "Policy", module = "headroom._core")]
+struct PyPolicy(Arc<Policy>);
+
+#[pymethods]
+impl PyPolicy {
+    #[new]
+    fn new(document: &str) -> PyResult<Self> {
+        Ok(PyPolicy(Arc::new(Policy::parse(document)?)))
+    }
+
+    /// The number of this state of the policy.
+    #[getter]
+    fn version(&self) -> u64 {
+        self.0.version()
     }
 }
 
@@ -154,7 +175,7 @@ fn describe(name: &str) -> &'static str {
 /// Compresses a list of messages. Returns
 /// `(edits, decisions, omitted, tokens_before, tokens_after, over_limit, rewrites, tokenizer, originals)`.
 #[pyfunction]
-#[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query, max_threads, retrieval, retrieval_key))]
+#[pyo3(signature = (messages, model, level, target_ratio, min_tokens, model_limit, query, max_threads, retrieval, retrieval_key, policy))]
 #[allow(clippy::too_many_arguments)]
 fn compress_messages<'py>(
     py: Python<'py>,
@@ -168,6 +189,7 @@ fn compress_messages<'py>(
     max_threads: usize,
     retrieval: bool,
     retrieval_key: Option<Vec<u8>>,
+    policy: Option<PyRef<'py, PyPolicy>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let options = Options {
         level: Level::parse(level)?,
@@ -177,6 +199,7 @@ fn compress_messages<'py>(
         query,
         max_threads,
         retrieval: retrieval_mode(retrieval, retrieval_key),
+        policy: policy.map(|policy| policy.0.clone()),
     };
     let mut reader = Reader::default();
     let values = match messages.cast::<PyList>() {
@@ -293,7 +316,7 @@ fn path<'py>(py: Python<'py>, steps: &[Step]) -> PyResult<Bound<'py, PyTuple>> {
 /// Compresses the body of an HTTP request. Returns
 /// `(new_body | None, tokens_before, tokens_after, transforms, tokenizer, originals)`.
 #[pyfunction]
-#[pyo3(signature = (body, model, level, target_ratio, min_tokens, model_limit, query, max_threads, retrieval, retrieval_key))]
+#[pyo3(signature = (body, model, level, target_ratio, min_tokens, model_limit, query, max_threads, retrieval, retrieval_key, policy))]
 #[allow(clippy::too_many_arguments)]
 fn compress_body<'py>(
     py: Python<'py>,
@@ -307,6 +330,7 @@ fn compress_body<'py>(
     max_threads: usize,
     retrieval: bool,
     retrieval_key: Option<Vec<u8>>,
+    policy: Option<PyRef<'py, PyPolicy>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let options = Options {
         level: Level::parse(level)?,
@@ -316,6 +340,7 @@ fn compress_body<'py>(
         query,
         max_threads,
         retrieval: retrieval_mode(retrieval, retrieval_key),
+        policy: policy.map(|policy| policy.0.clone()),
     };
     let done = py.detach(|| body::compress_body(&body, model.as_deref(), &options))?;
     let mut transforms: Vec<&str> = Vec::new();
@@ -364,6 +389,17 @@ fn excerpt<'py>(
     (done.text, done.matches, done.matching, omitted, PyList::new(py, done.kinds)?).into_pyobject(py)
 }
 
+/// The structure digest of a JSON text and its fields: `(digest, {path: [value]})`; `None` if it has none.
+#[pyfunction]
+fn json_structure(py: Python<'_>, text: PyBackedStr) -> PyResult<Option<(String, Bound<'_, PyDict>)>> {
+    let Some((digest, fields)) = py.detach(|| crate::kinds::json::fields(&text)) else { return Ok(None) };
+    let values = PyDict::new(py);
+    for (path, field) in fields {
+        values.set_item(path, PyList::new(py, field)?)?;
+    }
+    Ok(Some((digest, values)))
+}
+
 /// Tokens of `text` as `model` counts them.
 #[pyfunction]
 #[pyo3(signature = (text, model))]
@@ -392,10 +428,12 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("HeadroomError", py.get_type::<HeadroomError>())?;
     m.add("InvalidMessagesError", py.get_type::<InvalidMessagesError>())?;
     m.add("InvalidOptionError", py.get_type::<InvalidOptionError>())?;
+    m.add_class::<PyPolicy>()?;
     m.add_function(wrap_pyfunction!(compress_messages, m)?)?;
     m.add_function(wrap_pyfunction!(compress_body, m)?)?;
     m.add_function(wrap_pyfunction!(expand, m)?)?;
     m.add_function(wrap_pyfunction!(excerpt, m)?)?;
+    m.add_function(wrap_pyfunction!(json_structure, m)?)?;
     m.add_function(wrap_pyfunction!(memo_stats, m)?)?;
     m.add_function(wrap_pyfunction!(clear_memo, m)?)?;
     // A panic of ours is caught at the boundary of a block and counted; its message may quote the

@@ -15,6 +15,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 RETRIEVAL = (ROOT / "docs" / "retrieval.md").read_text(encoding="utf-8")
 # The first one there is whole; the second is a piece of a loop, whose whole is examples/retrieval.
 EXAMPLES.append(RETRIEVAL.split("```python\n")[1].split("```")[0])
+EXAMPLES += re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "policies.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
 def test_there_are_examples() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from headroom import _core
 from headroom.errors import InvalidOptionError
+from headroom.policies import Given, load_policy
 
 if TYPE_CHECKING:
     from headroom.stores.protocol import Store
@@ -43,6 +44,8 @@ class CompressConfig:
             memory), or `False` for nowhere: the caller keeps `CompressResult.originals`. A store that fails is
             logged and counted, and changes nothing about the result.
         owner: whose originals they are; only who names the same owner can fetch them.
+        policy: which fields of tool outputs may be left out, as learned from use: a policy document as a dict or
+            JSON text, or the path of a file that holds one (read again when it changes). See docs/policies.md.
     """
 
     level: Level = "balanced"
@@ -54,6 +57,7 @@ class CompressConfig:
     retrieval_key: bytes | None = field(default=None, repr=False)
     store: Store | str | Literal[False] | None = field(default=None, repr=False)
     owner: str = ""
+    policy: Given | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -243,6 +247,7 @@ def compress(
     """
     options = make_config(config, config_fields)
     kept_in = _store(options)
+    policy = None if options.policy is None else load_policy(options.policy)
     edits, decisions, omitted, before, after, over_limit, rewrites, (tokenizer, exact), originals = (
         _core.compress_messages(
             messages,
@@ -255,6 +260,7 @@ def compress(
             options.max_threads,
             options.retrieval,
             _key(options),
+            policy,
         )
     )
     _keep(kept_in, options, originals)
@@ -303,6 +309,7 @@ def compress_body(
     """
     options = make_config(config, config_fields)
     kept_in = _store(options)
+    policy = None if options.policy is None else load_policy(options.policy)
     new, before, after, transforms, (tokenizer, exact), originals = _core.compress_body(
         body,
         model,
@@ -314,6 +321,7 @@ def compress_body(
         options.max_threads,
         options.retrieval,
         _key(options),
+        policy,
     )
     _keep(kept_in, options, originals)
     return new, CompressResult(

@@ -39,6 +39,7 @@ RULES = {
     "echo": "lines that an earlier tool output still shows are a reference to it",
     "json:bare": "quotes that nobody needs are left out",
     "json:minify": "white space is left out",
+    "json:policy": "fields that the policy names, because nobody used them, are left out",
     "json:select": "records the question names are kept whole, and first, last, failed and rare ones",
     "json:table": "records with the same fields are rows under one header",
     "limit": "what does not fit model_limit is squeezed to its beginning and end, or to one mark",

@@ -10,6 +10,7 @@ use crate::kinds::{self, Context, Source};
 use crate::mark::{self, Omission, Rendered};
 use crate::memo::{self, Memo};
 use crate::options::{Level, Options};
+use crate::policy::Tool;
 use crate::request::ToolCall;
 use crate::score::Query;
 use crate::tokens::Counter;
@@ -187,10 +188,13 @@ impl Job<'_> {
             query: _,
             max_threads: _,
             retrieval: _,
+            policy,
         } = self.options;
         let ratio = target_ratio.unwrap_or(0.0).to_bits().to_le_bytes();
         let (name, arguments, beside) =
             self.call.map_or(("", "", ""), |c| (c.name.as_str(), c.arguments.as_str(), c.beside.as_str()));
+        // Of a policy counts what it says of this tool.
+        let policy = policy.as_ref().and_then(|policy| policy.tool(name)).map_or(&[][..], Tool::digest);
         memo::key(&[
             &self.counted.digest.bytes(),
             self.question.as_bytes(),
@@ -198,6 +202,7 @@ impl Job<'_> {
             arguments.as_bytes(),
             beside.as_bytes(),
             &ratio,
+            policy,
             &[*level as u8, self.source as u8, u8::from(self.call.is_some_and(|c| c.edited))],
             self.counter.encoding().as_bytes(),
         ])

@@ -15,7 +15,7 @@ from headroom.cloud.dashboard import routes as dashboard
 from headroom.cloud.dashboard.page import HOME
 from headroom.cloud.edge import Edge
 from headroom.cloud.guard import GuardedProtocol
-from headroom.cloud.routes import compress, figures, health, retrieve
+from headroom.cloud.routes import compress, figures, health, policies, retrieve
 from headroom.cloud.service import Service
 from headroom.cloud.settings import ServiceSettings
 
@@ -28,6 +28,12 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/v1/stats", figures.get_stats),
     ("GET", "/v1/usage.csv", figures.get_usage),
     ("GET", "/v1/audit", figures.get_audit),
+    ("GET", "/v1/policies", policies.list_policies),
+    ("GET", "/v1/policies/export", policies.export_policy),
+    ("POST", "/v1/policies/import", policies.import_policy),
+    ("GET", "/v1/policies/{tool}", policies.get_policy),
+    ("PUT", "/v1/policies/{tool}/fields", policies.put_field),
+    ("POST", "/v1/learning", policies.post_learning),
     ("GET", "/healthz", health.healthz),
     ("GET", "/readyz", health.readyz),
     ("GET", "/metrics", health.get_metrics),

@@ -34,6 +34,7 @@ originals_failed = Counter(
     "headroom_originals_failed", "Originals that the store did not take; their hashes were not issued."
 )
 retrievals = Counter("headroom_retrievals", "Retrievals.", ["outcome"])
+learning = Counter("headroom_learning", "What learning and the pins of policies went through.", ["what"])
 usage_events = Counter("headroom_usage_events", "Usage events.", ["state"])
 limiter_fallbacks = Counter(
     "headroom_limiter_fallbacks", "Rate limits decided by a worker alone, because Redis failed."

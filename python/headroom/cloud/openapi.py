@@ -144,11 +144,77 @@ def _paths() -> dict[str, Any]:
                 "responses": _responses("Audit", "401 403 421 422 503"),
             }
         },
+        **_policies(),
         "/healthz": _plain("healthz", "The process lives", "application/json", "421"),
         "/readyz": _plain("readyz", "The worker takes requests", "application/json", "421 503"),
         "/metrics": _plain("metrics", "Prometheus metrics", "text/plain", "401 421"),
         "/openapi.json": _plain("openapi", "This document", "application/json", "421"),
         "/": _plain("root", "Name and version", "application/json", "421"),
+    }
+
+
+def _policies() -> dict[str, Any]:
+    tool = {"name": "tool", "in": "path", "required": True, "schema": {"type": "string"}, "example": "search_flights"}
+
+    def body(schema: str, example: dict[str, Any]) -> dict[str, Any]:
+        return {"required": True, "content": {"application/json": {"schema": _ref(schema), "example": example}}}
+
+    field = {"structure": "9f31c0d2a4b7e855", "path": "$.flights[].fare_basis", "state": "pinned"}
+    document = {
+        "headroom_policy": 1,
+        "version": 1,
+        "tools": {"search": {"9f31c0d2a4b7e855": {"drop": ["$.meta.trace"]}}},
+    }
+    written = "400 401 403 408 413 421 422 429 503"
+    return {
+        "/v1/policies": {
+            "get": {
+                "operationId": "listPolicies",
+                "summary": "What is left out of the outputs of which tools",
+                "responses": _responses("Policies", "401 403 421 429 503"),
+            }
+        },
+        "/v1/policies/export": {
+            "get": {
+                "operationId": "exportPolicy",
+                "summary": "The policy as a document",
+                "parameters": [_query("version", "Default: the newest.", "0")],
+                "responses": _responses("Policy", "401 403 404 421 422 429 503"),
+            }
+        },
+        "/v1/policies/import": {
+            "post": {
+                "operationId": "importPolicy",
+                "summary": "Take over a document: its evidence where it is more, and people's decisions",
+                "requestBody": body("Policy", document),
+                "responses": _responses("Imported", written),
+            }
+        },
+        "/v1/policies/{tool}": {
+            "get": {
+                "operationId": "getPolicy",
+                "summary": "The evidence of one tool",
+                "parameters": [tool],
+                "responses": _responses("ToolPolicy", "401 403 404 421 429 503"),
+            }
+        },
+        "/v1/policies/{tool}/fields": {
+            "put": {
+                "operationId": "decideField",
+                "summary": "Keep a field always (pinned), never (forbidden), or by evidence (auto)",
+                "parameters": [tool],
+                "requestBody": body("Decision", field),
+                "responses": _responses("Decided", written),
+            }
+        },
+        "/v1/learning": {
+            "post": {
+                "operationId": "switchLearning",
+                "summary": "Switch learning (on, observe, off), and taking part in what organisations share",
+                "requestBody": body("Learning", {"mode": "on"}),
+                "responses": _responses("Learning", written),
+            }
+        },
     }
 
 
@@ -240,10 +306,47 @@ def _schemas() -> dict[str, Any]:
             },
             groups_left_out=count,
         ),
+        **_policy_schemas(),
         "Audit": _object("entries", entries={"type": "array", "items": {"type": "object"}}),
         "Error": _object(
             "error",
             error=_object("code message", code=string, message=string, given={}, allowed={}, action=string),
             request_id=string,
         ),
+    }
+
+
+def _policy_schemas() -> dict[str, Any]:
+    string, count = {"type": "string"}, {"type": "integer", "minimum": 0}
+    paths = {"type": "array", "items": string}
+    number = {"type": "integer", "minimum": 0, "maximum": (1 << 31) - 1}
+    return {
+        "Policies": _object(
+            "version mode shared tools",
+            version=count,
+            made={"type": ["string", "null"]},
+            mode={"enum": ["on", "observe", "off"]},
+            shared={"type": "boolean"},
+            tools={
+                "type": "array",
+                "items": _object("tool structure dropped", tool=string, structure=string, dropped=paths),
+            },
+        ),
+        "ToolPolicy": _object(
+            "tool version structures", tool=string, version=count, structures={"type": "array", "items": {}}
+        ),
+        "Policy": _object(
+            "headroom_policy tools", headroom_policy={"const": 1}, version=number, tools={"type": "object"}
+        ),
+        "Imported": _object("version tools fields", version=count, tools=count, fields=count),
+        "Decision": _object(
+            "structure path state",
+            structure={"type": "string", "pattern": "^[0-9a-f]{16}$"},
+            path=string,
+            state={"enum": ["pinned", "forbidden", "auto"]},
+        ),
+        "Decided": _object(
+            "version tool structure path state", version=count, tool=string, structure=string, path=string
+        ),
+        "Learning": _object("", mode={"enum": ["on", "observe", "off", None]}, shared={"type": ["boolean", "null"]}),
     }

@@ -19,6 +19,7 @@ from headroom.cloud.bodies import Bodies
 from headroom.cloud.database import Database
 from headroom.cloud.errors import ServiceError
 from headroom.cloud.lanes import Lanes
+from headroom.cloud.learning.learner import Learning
 from headroom.cloud.limits import Limiter
 from headroom.cloud.originals import Originals
 from headroom.cloud.settings import ServiceSettings
@@ -51,6 +52,7 @@ class Service:
             settings.flush_s,
             single_events=settings.keep_events_days > 0,
         )
+        self.learning = Learning(settings, self.database)
         self.ready = False
 
     @contextlib.asynccontextmanager
@@ -60,6 +62,8 @@ class Service:
         forever = (
             self.auth.refresh_for_ever(),
             self.usage.run_for_ever(),
+            self.learning.read_for_ever(),
+            self.learning.write_for_ever(),
             retention.run_for_ever(self.database, self.settings),
             _end_with_parent(_supervisor() if self.settings.workers > 1 else None),
         )
@@ -75,6 +79,7 @@ class Service:
             await asyncio.gather(*tasks, return_exceptions=True)
             self.lanes.close()
             await self.usage.close()
+            await self.learning.close()
             await self.originals.close()
             await self.limiter.close()
             self.database.close()

@@ -84,6 +84,16 @@ class ServiceSettings(BaseSettings):
     min_tokens: int = Field(default=0, ge=0, description="requests with fewer tokens stay as they are")
 
     original_ttl_s: int = Field(default=86_400, ge=60, description="how long an original can be retrieved")
+    learning: Literal["on", "observe", "off"] = Field(
+        default="on", description="what agents use of tools' outputs: learned and applied, only learned, or neither"
+    )
+    learning_shared: bool = Field(
+        default=False, description="let organisations that want it share which fields are unused (k >= 5, noise)"
+    )
+    pin_ttl_s: int = Field(
+        default=604_800, ge=60, le=31_536_000, description="how long an idle conversation keeps its policy"
+    )
+
     requests_per_minute: int | None = Field(
         default=None, ge=1, description="rate limit of keys that have none of their own"
     )

@@ -18,6 +18,9 @@ from headroom._core import HeadroomError
 from headroom.cloud import labels
 from headroom.cloud.bodies import too_large
 from headroom.cloud.errors import ServiceError
+from headroom.cloud.learning.applied import NOTHING, Applied
+from headroom.cloud.learning.head import Head
+from headroom.cloud.learning.head import read as learning_head
 from headroom.compression import Origin, compress_body
 from headroom.integrations.asgi_body import NotDecoded, decode
 
@@ -76,6 +79,8 @@ class Compressed:
     origins: dict[str, Origin] = field(default_factory=dict)
     new_hashes: list[str] = field(default_factory=list)
     """Hashes of originals that were not in an earlier request of the conversation."""
+    cut: list[tuple[str, str, str]] = field(default_factory=list)
+    """(hash, tool, text) of the originals, where a policy was applied."""
 
     def reply(self, stored: bool) -> bytes:
         """The body of the reply. Hashes stand in it only if they can be redeemed."""
@@ -91,28 +96,53 @@ _REPLACEMENT = rb"\ufffd"
 _decoder = msgspec.json.Decoder(CompressRequest)
 
 
-def compress(
-    body: bytes, coding: bytes | None, limit: int, level: str, min_tokens: int, hash_key: bytes, bypass: bool
-) -> Compressed:
-    """The whole work of one request.
+@dataclass
+class Unpacked:
+    """A request, before its policy is known."""
+
+    request: CompressRequest
+    messages: bytes
+    head: Head | None
+
+
+def read(body: bytes, coding: bytes | None, limit: int, hash_key: bytes, with_head: bool) -> Unpacked:
+    """A request from its bytes.
 
     Args:
         body: the body as it came.
         coding: its content coding.
         limit: bytes it may have unpacked.
-        level: the level where the request names none.
-        min_tokens: the same for `min_tokens`.
-        hash_key: what keys the hashes of this organisation.
-        bypass: only count.
+        hash_key: what keys digests of this organisation.
+        with_head: whether to look which conversation it belongs to.
 
     Raises:
         ServiceError: 400, 413, 415, 422.
     """
-    start = time.perf_counter()
     request = parse(unpack(body, coding, limit))
+    messages = bytes(request.messages)
+    return Unpacked(request, messages, learning_head(messages, hash_key) if with_head else None)
+
+
+def compress(
+    unpacked: Unpacked, level: str, min_tokens: int, hash_key: bytes, bypass: bool, applied: Applied = NOTHING
+) -> Compressed:
+    """The whole work of one request.
+
+    Args:
+        unpacked: the request.
+        level: the level where the request names none.
+        min_tokens: the same for `min_tokens`.
+        hash_key: what keys the hashes of this organisation.
+        bypass: only count.
+        applied: the policy of its conversation.
+
+    Raises:
+        ServiceError: 400.
+    """
+    start = time.perf_counter()
+    request, raw = unpacked.request, unpacked.messages
     config = request.config or Config()
     model = request.model or DEFAULT_MODEL
-    raw = bytes(request.messages)
     head = b'{"model":' + msgspec.json.encode(model) + b',"messages":'
     level = config.level or level
     min_tokens = max(min_tokens, config.min_tokens or 0)
@@ -130,6 +160,7 @@ def compress(
             retrieval_key=hash_key,
             # The originals come back with the result; the service keeps them under their owner.
             store=False,
+            policy=applied.core,
         )
     except HeadroomError as error:
         # The core's errors name a reason and a byte, never content.
@@ -155,7 +186,10 @@ def compress(
         new_hashes = [hash for hash, origin in result.origins.items() if origin.message >= first]
     seconds = time.perf_counter() - start
     tools = labels.tools(raw)
-    return Compressed(messages, figures, result.originals, seconds, tools, unchanged, result.origins, new_hashes)
+    made = Compressed(messages, figures, result.originals, seconds, tools, unchanged, result.origins, new_hashes)
+    if applied.core is not None:
+        made.cut = [(hash_, result.origins[hash_].tool, text) for hash_, text in result.originals.items()]
+    return made
 
 
 def unpack(body: bytes, coding: bytes | None, limit: int) -> bytes:

@@ -47,6 +47,9 @@ def add_input(parser: argparse.ArgumentParser) -> None:
         help="context window in tokens; what exceeds it is squeezed further, oldest first (default: 200000)",
     )
     parser.add_argument(
+        "--policy", default=None, metavar="POLICY", help="file that says which fields of tool outputs may be left out"
+    )
+    parser.add_argument(
         "--text", action="store_true", help="take the input as plain text, even if it is a JSON request"
     )
 
@@ -78,7 +81,7 @@ def read_input(name: str) -> str:
 
 def options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `compress` that the command line sets."""
-    names = ("level", "target_ratio", "query", "model_limit")
+    names = ("level", "target_ratio", "query", "model_limit", "policy")
     return {name: getattr(arguments, name) for name in names}
 
 

@@ -17,7 +17,7 @@ from headroom._core import HeadroomError
 from headroom.compression import compress_body
 from headroom.integrations.cloud_client import CloudError
 from headroom.integrations.cloud_reply import check_reply
-from headroom.integrations.engine import BELOW_MIN, NEVER, NOTHING, count_gain, make_cloud, once
+from headroom.integrations.engine import BELOW_MIN, NEVER, NOTHING, count_gain, make_cloud, once, with_policy
 from headroom.integrations.json_strings import Document
 from headroom.integrations.ledger import Ledger, Outcome
 from headroom.integrations.settings import Settings
@@ -65,7 +65,7 @@ class Rewriter:
             return None, Outcome("failed", kind, seconds=time.perf_counter() - start)
 
     def _compress(self, body: bytes) -> tuple[bytes | None, int, int]:
-        config = self._settings.config
+        config = with_policy(self._settings.config, self._ledger)
         limit = self._settings.model_limit
 
         def core(min_tokens: int) -> tuple[bytes | None, int, int]:

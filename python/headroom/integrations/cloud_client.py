@@ -90,6 +90,7 @@ class CloudClient:
         self._failures = 0
         self._open_until = 0.0
         self._probing = False
+        self._fallbacks = 0
 
     def __repr__(self) -> str:
         return f"CloudClient({self._host!r})"
@@ -105,7 +106,15 @@ class CloudClient:
         except (TypeError, ValueError):
             raise CloudError("messages that are not JSON") from None
         limit = len(body) * REPLY_FACTOR + REPLY_SLACK
-        return self._guarded(lambda: check(self._exchange("POST", PATH, body, limit)))
+        # Whoever calls compresses the messages itself where this fails; the service counts what it did not see.
+        with self._lock:
+            told, self._fallbacks = self._fallbacks, 0
+        try:
+            return self._guarded(lambda: check(self._exchange("POST", PATH, body, limit, told)))
+        except CloudError:
+            with self._lock:
+                self._fallbacks += told + 1
+            raise
 
     def retrieve(self, hash: str, query: str | None = None) -> str:
         """The original that the service keeps under `hash`, or what of it matches `query`.
@@ -171,9 +180,9 @@ class CloudClient:
                 if self._failures >= self._break_after:
                     self._open_until = time.monotonic() + self._break_s
 
-    def _exchange(self, method: str, path: str, body: bytes | None, limit: int) -> Any:
+    def _exchange(self, method: str, path: str, body: bytes | None, limit: int, fallbacks: int = 0) -> Any:
         deadline = time.monotonic() + self._timeout_s
-        ask = (method, path, body, limit)
+        ask = (method, path, body, limit, fallbacks)
         pooled = self._take()
         try:
             if pooled is not None:
@@ -211,9 +220,9 @@ class CloudClient:
         return connection
 
     def _request(
-        self, connection: http.client.HTTPConnection, ask: tuple[str, str, bytes | None, int], deadline: float
+        self, connection: http.client.HTTPConnection, ask: tuple[str, str, bytes | None, int, int], deadline: float
     ) -> Any:
-        method, path, body, limit = ask
+        method, path, body, limit, fallbacks = ask
         left = deadline - time.monotonic()
         if left <= 0:
             connection.close()
@@ -228,6 +237,8 @@ class CloudClient:
         try:
             try:
                 headers = {"content-type": "application/json", "x-headroom-key": self._key}
+                if fallbacks:
+                    headers["x-headroom-fallbacks"] = str(fallbacks)
                 connection.request(method, self._base + path, body, headers)
                 response = connection.getresponse()
             except (ConnectionError, http.client.RemoteDisconnected) as error:

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from headroom.compression import CompressConfig, Origin, compress, count_tokens
+from headroom.errors import HeadroomError
 from headroom.integrations.cloud_client import CloudClient, CloudError
 from headroom.integrations.cloud_reply import check_reply
 from headroom.integrations.ledger import Ledger, Outcome
 from headroom.integrations.settings import Settings
+from headroom.policies import load_policy
 from headroom.tools import TOOL_NAME
 
 logger = logging.getLogger("headroom.integrations")
@@ -134,7 +136,7 @@ class Engine:
                 )
                 if self.settings.on_cloud_error == "original":
                     raise
-        config = self.settings.config
+        config = with_policy(self.settings.config, self.ledger)
         if retrieval:
             config = replace(config, retrieval=True, store=False if is_trial else config.store)
         result = compress(messages, model=model, model_limit=limit, config=config)
@@ -224,6 +226,19 @@ def make_cloud(settings: Settings) -> CloudClient | None:
         )
         return None
     return CloudClient(settings.api_url, settings.api_key, timeout_s=settings.cloud_timeout_s)
+
+
+def with_policy(config: CompressConfig, ledger: Ledger) -> CompressConfig:
+    """The options with their policy read, or without one that cannot be used: a call never fails for it."""
+    if config.policy is None:
+        return config
+    try:
+        return replace(config, policy=load_policy(config.policy))
+    except HeadroomError as error:
+        ledger.event("policy failed")
+        # A policy is a document of the operator's; what is wrong in it may be said.
+        once.warn(f"policy:{error}", "%s; compressing without a policy", error)
+        return replace(config, policy=None)
 
 
 def as_dict(message: Any) -> Any:

@@ -1,7 +1,7 @@
 """Settings of the integrations: arguments, `HEADROOM_*` variables and LiteLLM's YAML, one table.
 
 An argument wins over the YAML, the YAML over the environment, the environment over the default.
-Only `Settings.from_env` reads the environment (and the cloud key and URL, which have no default).
+Only `arguments_from` reads the environment (and `Settings.make` what has no default: cloud key and URL, policy).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Settings:
         cloud_timeout_s: longest time one request to the service may take.
         call_types: which of LiteLLM's calls are compressed.
         ccr: whether the model gets a tool to fetch what was left out (LiteLLM's asynchronous calls).
-        config: level, target_ratio and query of the compression, the store and owner of what was left out.
+        config: level, target_ratio, query and policy of the compression, the store and owner of what was left out.
     """
 
     min_tokens: int = DEFAULT_MIN_TOKENS
@@ -87,8 +87,10 @@ class Settings:
         cloud_timeout_s: float = DEFAULT_CLOUD_TIMEOUT_S,
         ccr: Ccr = "auto",
     ) -> Settings:
-        """Settings from the arguments of an integration; key and URL may come from the environment."""
+        """Settings from the arguments of an integration; key, URL and policy may come from the environment."""
         made = make_config(config, dict(config_fields))
+        if made.policy is None:
+            made = replace(made, policy=os.environ.get("HEADROOM_POLICY") or None)
         if made.min_tokens and min_tokens == DEFAULT_MIN_TOKENS:
             min_tokens = made.min_tokens
         if isinstance(call_types, str):
@@ -173,4 +175,5 @@ _READERS: dict[str, Any] = {
     "cloud_timeout_s": float,
     "ccr": _ccr,
     "store": str,
+    "policy": str,
 }

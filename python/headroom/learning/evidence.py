@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 CONFIDENCE = 0.95
 USE_AT_MOST = 0.02
@@ -23,7 +24,7 @@ CHANGED = 1e-4
 """Use has changed once what is seen would be rarer than this under the old use."""
 
 SILENCE_STEP = 10
-"""A field's silence is looked at every so many conversations, since the bound takes half a millisecond."""
+"""A field's silence is looked at every so many conversations, since the bound costs 0.3 ms."""
 
 
 @dataclass
@@ -110,10 +111,11 @@ def lower_bound(needed: float, seen: float, confidence: float = CONFIDENCE) -> f
     return _quantile(1.0 - confidence, needed, seen - needed + 1.0)
 
 
+@lru_cache(1 << 16)
 def _quantile(p: float, a: float, b: float) -> float:
-    """Of the beta distribution, to ten digits."""
+    """Of the beta distribution, to seven digits. 0.3 ms, so what is asked again is remembered."""
     low, high = 0.0, 1.0
-    for _ in range(40):
+    for _ in range(24):
         middle = (low + high) / 2
         low, high = (middle, high) if _beta(middle, a, b) < p else (low, middle)
     return (low + high) / 2

@@ -49,6 +49,27 @@ const RARE_STATE_SHARE: usize = 20;
 /// At most one record in this many is kept because of its rarity or failure.
 const TELLING_SHARE: usize = 10;
 
+/// Whether a key in lower case is of those that name a record or tell its state.
+pub fn is_telling_key(key: &str) -> bool {
+    name_rank(key).is_some() || STATES.iter().any(|state| key.contains(state))
+}
+
+/// Whether a key or value in lower case tells a failure.
+pub fn tells_failure(lower: &str) -> bool {
+    FAILURES.iter().any(|f| lower.contains(f))
+}
+
+/// How well a column with this key, in lower case, names records, 0 for the best.
+fn name_rank(key: &str) -> Option<usize> {
+    match NAMES.iter().position(|name| *name == key) {
+        Some(i) => Some(i),
+        None if key.ends_with("name") => Some(20),
+        None if key.ends_with("id") => Some(30),
+        None if key.ends_with("key") || key.ends_with("arn") => Some(40),
+        None => None,
+    }
+}
+
 /// What is known of one column.
 struct Profile {
     id: FieldId,
@@ -122,16 +143,8 @@ impl Columns<'_, '_> {
 
     fn key_rank(&self, id: FieldId) -> usize {
         let field = &self.fields[id];
-        let key = field.key.to_lowercase();
         let depth = field.path.bytes().filter(|b| *b == b'.').count();
-        let rank = match NAMES.iter().position(|name| *name == key) {
-            Some(i) => i,
-            None if key.ends_with("name") => 20,
-            None if key.ends_with("id") => 30,
-            None if key.ends_with("key") || key.ends_with("arn") => 40,
-            None => 60,
-        };
-        rank + 10 * depth
+        name_rank(&field.key.to_lowercase()).unwrap_or(60) + 10 * depth
     }
 
     fn digest(&self, group: &Group, profiles: &[Profile]) -> Vec<FieldId> {
@@ -183,7 +196,7 @@ impl Columns<'_, '_> {
                 let value = self.tape.raw(field.values[first]);
                 let is_rare = n >= share && rows.len() * share <= n && value.len() <= 40;
                 let lower = value.to_lowercase();
-                let is_failure = value.len() <= 40 && FAILURES.iter().any(|f| lower.contains(f));
+                let is_failure = value.len() <= 40 && tells_failure(&lower);
                 if (is_rare || is_failure) && rows.len() <= room {
                     room -= rows.len();
                     for &row in rows {

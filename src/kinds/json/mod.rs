@@ -18,15 +18,17 @@ mod form;
 pub(super) mod gate;
 mod links;
 mod nested;
+mod policy;
 mod read;
 mod records;
 mod roles;
 mod row;
 mod rows;
 mod strings;
+mod structure;
 mod table;
-mod tape;
-mod text;
+pub(crate) mod tape;
+pub(crate) mod text;
 mod variants;
 mod write;
 
@@ -37,6 +39,7 @@ pub use extents::extents;
 use gate::Gate;
 use links::Named;
 pub use records::{Record, records};
+pub use structure::{Fields, canonical as canonical_path, fields};
 use tape::Tape;
 use write::{Writer, Written};
 
@@ -102,6 +105,7 @@ impl Kind for Json {
     }
 
     fn expand(&self, body: &str, words: &str) -> Option<String> {
+        let (mark, body) = policy::split_mark(body);
         let mut json = read::read(body)?;
         if words.contains(strings::WORDS) {
             json = strings::expand(&json)?;
@@ -109,12 +113,25 @@ impl Kind for Json {
         if body.ends_with('\n') {
             json.push('\n');
         }
+        json.insert_str(0, mark);
         Some(json)
     }
 }
 
 /// Writes one text that is JSON as a whole; `None` if it would not get shorter.
 fn encode(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
+    let whole = encode_all(tape, cx);
+    let Some(reduced) = policy::reduce(tape, cx) else { return whole };
+    let Some(part) = reduced.finish(|tape| encode_all(tape, cx)) else { return whole };
+    let tokens = |r: &Rendered| {
+        cost::tokens(&r.text) + r.header.as_ref().map_or(0, |w| HEADER_TOKENS + cost::tokens(w))
+    };
+    let most = whole.as_ref().map_or_else(|| cost::tokens(tape.src()), tokens);
+    if tokens(&part) < most { Some(part) } else { whole }
+}
+
+/// The same, whatever a policy says.
+fn encode_all(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
     let named = Named::new(cx.query);
     let gate = if cx.may_omit() { Gate::new(tape, cx.query, cx.options) } else { None };
     if let Some(changed) = change(tape, gate.as_ref(), cx) {

@@ -178,6 +178,11 @@ pub fn decode(inner: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(out))
 }
 
+/// The data of a JSON string's inner bytes, or these as they are where they are no text.
+pub fn data(inner: &str) -> Cow<'_, str> {
+    decode(inner).unwrap_or(Cow::Borrowed(inner))
+}
+
 /// For offsets into the data of a string (in order, at characters' starts), the offsets into its inner
 /// bytes, escapes as in the source. `inner` is one that [`decode`] reads.
 pub fn source_offsets(inner: &str, offsets: &[usize]) -> Vec<usize> {

@@ -140,7 +140,11 @@ def set_state(
     try:
         policy.check({"headroom_policy": 1, "tools": {tool: {structure: {"drop": [path]}}}})
     except InvalidOptionError as problem:
-        raise ServiceError(422, "invalid_parameter", f"The field cannot be named like this: {problem}") from None
+        raise ServiceError(
+            422, "invalid_parameter", f"The field cannot be named like this: {problem}",
+            allowed="a tool of 1 to 64 characters, a structure of 16 hexadecimal digits, a path like $.records[].name",
+            action="GET /v1/policies/{tool} lists structures and paths.",
+        ) from None  # fmt: skip
     serialize(connection, organisation_id)
     _decide(connection, organisation_id, actor, Field(tool, structure, path), state)
     keys.log(connection, organisation_id, actor, f"policy.{state}", tool, structure=structure, path=path)
@@ -175,7 +179,10 @@ def import_policy(connection: Connection, organisation_id: str, actor: str, docu
     try:
         checked = policy.check(document)
     except InvalidOptionError as problem:
-        raise ServiceError(422, "invalid_policy", str(problem)) from None
+        raise ServiceError(
+            422, "invalid_policy", str(problem), allowed="a document as GET /v1/policies/export gives it",
+            action="Export one for an example; docs/policies.md has the format.",
+        ) from None  # fmt: skip
     serialize(connection, organisation_id)
     key = hash_key(connection, organisation_id)
     taken = 0
@@ -222,6 +229,13 @@ def latest(
         query = query.where(t.c.version == version)
     row = connection.execute(query.order_by(t.c.version.desc()).limit(1)).first()
     return (row.version, row.made_s, json.loads(row.document)) if row else (0, 0, None)
+
+
+def newest(connection: Connection, organisation_id: str) -> int:
+    """The newest version; 0 if there is none."""
+    t = tables.learning_policies
+    query = sa.select(sa.func.max(t.c.version)).where(t.c.organisation_id == organisation_id)
+    return connection.execute(query).scalar() or 0
 
 
 def judged(connection: Connection, organisation_id: str, tool: str | None = None) -> list[tuple[Field, Verdict]]:
@@ -314,7 +328,7 @@ def _adopt(connection: Connection, organisation_id: str, key: bytes, field: Fiel
     }
     row = connection.execute(sa.select(t).where(*(t.c[name] == value for name, value in where.items()))).mappings()
     have = row.first()
-    if have is not None and have["seen"] >= given["seen"]:
+    if given["seen"] <= (have["seen"] if have is not None else 0):
         return
     counts = {name: float(given[name]) for name in ("seen", "used", "retrieved")}
     needed = counts["used"] + counts["retrieved"]

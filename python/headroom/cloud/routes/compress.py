@@ -10,9 +10,12 @@ from starlette.responses import Response
 from headroom.cloud import labels, metrics, wire
 from headroom.cloud.auth import Identity
 from headroom.cloud.errors import ServiceError
+from headroom.cloud.learning.applied import Applied
 from headroom.cloud.service import Service
 
 BYPASS = "x-headroom-bypass"
+FALLBACKS = "x-headroom-fallbacks"
+"""Requests that the client has compressed itself since the last answer, because there was none."""
 JSON = "application/json"
 
 
@@ -48,17 +51,21 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
         lane = service.lanes.of(len(body))
         bypass = request.headers.get(BYPASS, "").lower() == "true"
         coding = request.headers.get("content-encoding", "").strip().encode("latin-1")
-        done = await lane.run(
-            settings.request_timeout_s,
-            wire.compress,
-            body,
-            coding or None,
-            limit,
-            settings.level,
-            settings.min_tokens,
-            who.hash_key,
-            bypass,
-        )
+        standing = await service.learning.policies.standing(who)
+
+        def work() -> tuple[wire.Unpacked, Applied | None, wire.Compressed | None]:
+            unpacked = wire.read(body, coding or None, limit, who.hash_key, standing.mode != "off" and not bypass)
+            applied = service.learning.policies.at_hand(who, standing, unpacked.head)
+            return unpacked, applied, None if applied is None else compress_with(unpacked, applied)
+
+        def compress_with(unpacked: wire.Unpacked, applied: Applied) -> wire.Compressed:
+            return wire.compress(unpacked, settings.level, settings.min_tokens, who.hash_key, bypass, applied)
+
+        unpacked, applied, done = await lane.run(settings.request_timeout_s, work)
+        if applied is None or done is None:
+            assert unpacked.head is not None
+            applied = await service.learning.policies.ask(who, standing, unpacked.head)
+            done = await lane.run(settings.request_timeout_s, compress_with, unpacked, applied)
         stored = bool(done.originals) and await service.originals.keep(who, done.originals, done.origins)
         reply = done.reply(stored)
         new = [done.origins[hash] for hash in done.new_hashes] if stored else []
@@ -88,4 +95,6 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
         request.scope["state"]["about"].update(
             model=labels.model(figures.model), tokens_before=figures.tokens_before, tokens_after=figures.tokens_after
         )
+        fallbacks = request.headers.get(FALLBACKS, "")
+        service.learning.answered(who, unpacked, applied, done.cut if stored else [], fallbacks)
         return Response(reply, media_type=JSON)

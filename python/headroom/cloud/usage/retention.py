@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from headroom.cloud import logs, tables
 from headroom.cloud.database import Database
 from headroom.cloud.errors import ServiceError
+from headroom.cloud.learning import retention as learning
 from headroom.cloud.settings import ServiceSettings
 from headroom.cloud.usage.rollup import DAY_S, HOUR_S, MINUTE_S
 
@@ -39,7 +40,7 @@ def prune(connection: Connection, settings: ServiceSettings, now_s: int) -> int:
     deleted += connection.execute(tables.sessions.delete().where(tables.sessions.c.expires_s < now_s)).rowcount
     s = tables.spools
     deleted += connection.execute(s.delete().where(s.c.updated_s < now_s - SPOOL_ROWS_DAYS * DAY_S)).rowcount
-    return deleted
+    return deleted + learning.prune(connection, settings, now_s)
 
 
 async def run_for_ever(database: Database, settings: ServiceSettings) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from headroom.cloud import tables
 from headroom.cloud.errors import ServiceError
+from headroom.cloud.learning import counters
 from headroom.cloud.settings import ServiceSettings
 from headroom.cloud.usage import prices
 from headroom.cloud.usage.rollup import DAY_S, HOUR_S, LATENCY_MS, MINUTE_S, SUMS
@@ -113,6 +114,7 @@ def query(
         "to": iso(to_s),
         "period_s": period,
         "group_by": group_by,
+        "learning": counters.read(connection, organisation_id, from_s, to_s),
     }
     groups = []
     if labels:

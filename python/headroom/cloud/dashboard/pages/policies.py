@@ -57,7 +57,7 @@ VERSIONS = (
 
 async def show(page: Page) -> Response:
     """All tools, the switch, and the versions."""
-    default = getattr(page.service.settings, "learning", "on")
+    default = page.service.settings.learning
 
     def read(connection: Connection) -> tuple[Any, Any]:
         found = policies.list_policies(connection, page.who.organisation_id, default)
@@ -101,7 +101,7 @@ async def set_field(page: Page) -> Response:
 
 async def set_mode(page: Page) -> Response:
     """Switches learning."""
-    default = getattr(page.service.settings, "learning", "on")
+    default = page.service.settings.learning
     shared = None if "shared" not in page.form else page.form["shared"] == "yes"
     await page.ask(
         policies.set_learning,
