@@ -34,19 +34,20 @@ test-python: build servers ## tests of the package, against the built wheel
 hammer: build servers ## two processes on one store for a minute each, with kills in between
 	HEADROOM_HAMMER_S=60 $(BIN)/python -m pytest -s tests/stores/test_hammer.py
 
-# The tests start servers of their own. Debian's packages are installed where that needs no question. Of a cluster that
-# the package starts by itself nothing is used.
+# The tests start servers and a browser of their own. Debian's packages are installed where that needs no question. Of a
+# cluster that the package starts by itself nothing is used.
 servers:
-	@have() { command -v redis-server >/dev/null && { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1; }; \
+	@have() { command -v redis-server >/dev/null && command -v chromium >/dev/null && \
+	    { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1; }; \
 	have && exit 0; \
 	as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
 	if command -v apt-get >/dev/null; then \
 	    export DEBIAN_FRONTEND=noninteractive; \
-	    install="$$as_root apt-get install -y -qq --no-install-recommends redis-server postgresql"; \
+	    install="$$as_root apt-get install -y -qq --no-install-recommends redis-server postgresql chromium"; \
 	    $$install >/dev/null 2>&1 || { $$as_root apt-get update -qq && $$install; } || true; \
 	fi; \
 	have || { \
-	    echo "The tests need redis-server and PostgreSQL (Debian: apt install redis-server postgresql)." >&2; \
+	    echo "The tests need Redis, PostgreSQL and Chromium (Debian: apt install redis-server postgresql chromium)." >&2; \
 	    exit 1; }
 
 test-matrix: build ## the LiteLLM wire tests on the oldest, a middle and the newest version

@@ -12,9 +12,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from headroom.cloud import keys
 from headroom.cloud.database import make_engine, migrate
 from headroom.cloud.learning import policies
+from headroom.cloud.settings import ServiceSettings
 from headroom.cloud.usage import rollup
 from headroom.cloud.usage.event import Event
 from sqlalchemy.engine import Engine
@@ -165,8 +167,15 @@ def seed(engine: Engine, number: int, days: float = 30.0, organisation: str = "a
 
 
 def _write(engine: Engine, batch: list[Event], names: rollup.Names) -> None:
-    with engine.begin() as connection:
-        rollup.write(connection, batch, names)
+    """Writes the events; figures by the minute only where the service would still keep them."""
+    kept_ms = (time.time() - ServiceSettings().keep_minutes_days * rollup.DAY_S) * 1000
+    for events, periods in (
+        ([e for e in batch if e.at_ms < kept_ms], (rollup.HOUR_S, rollup.DAY_S)),
+        ([e for e in batch if e.at_ms >= kept_ms], rollup.PERIODS),
+    ):
+        with pytest.MonkeyPatch.context() as patch, engine.begin() as connection:
+            patch.setattr(rollup, "PERIODS", periods)
+            rollup.write(connection, events, names)
 
 
 if __name__ == "__main__":

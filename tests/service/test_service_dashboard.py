@@ -1,8 +1,7 @@
-"""The dashboard over HTTP: who may see what, forged forms, cookies, and figures that are the API's."""
+"""The dashboard over HTTP: figures that are the API's, exports, keys, and what a browser is told."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import datetime
 import hashlib
@@ -10,272 +9,18 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import payloads
 import pytest
+from dashboards import EVIL, cells, sign_in, token
 from headroom.cloud.dashboard import files
 from headroom.cloud.dashboard.page import MENU
-from running import Service, command, eventually, service
+from running import Service, eventually
 
-CCR = {"config": {"mode": "ccr"}}
-FORM = {"content-type": "application/x-www-form-urlencoded"}
 PAGES = [entry.path for entry in MENU]
-EVIL = '<script>alert("x")</script>'
 CHART_SHA256 = "2812cb8825fdc57469eb2f7bb055e9429244e599920511ee477e828499b632cb"
-
-
-@pytest.fixture(scope="module")
-def made() -> dict[str, str]:
-    return {}
-
-
-@pytest.fixture(scope="module")
-def keyed(tmp_path_factory: pytest.TempPathFactory, made: dict[str, str]) -> Iterator[Service]:
-    """Two organisations with some requests of each."""
-    folder = tmp_path_factory.mktemp("dashboard")
-    options = ["--data-dir", str(folder / "data")]
-    for org, role in (("acme", "compress"), ("acme", "read"), ("acme", "admin"), ("globex", "admin")):
-        text = command("keys", "create", "--org", org, "--name", role, "--role", role, "--json", *options)
-        made[f"{org}/{role}"] = json.loads(text)["key"]
-    with service(folder, "--key-refresh-s", "0.4", "--sign-ins-per-minute", "1000") as server:
-        for model in ("gpt-4o", "claude-sonnet-4-5", EVIL):
-            for org in ("acme", "acme", "globex"):
-                name = f"globex-{model}"[:40] if org == "globex" else model
-                assert server.compress(payloads.chat(), made[f"{org}/admin"], model=name, **CCR).status_code == 200
-        headers = {"x-headroom-bypass": "true", "authorization": f"Bearer {made['acme/compress']}"}
-        server.client.post("/v1/compress", json={"messages": payloads.chat()}, headers=headers)
-        (hash_,) = server.compress(payloads.chat(), made["acme/admin"], **CCR).json()["ccr_hashes"]
-        assert server.get(f"/v1/retrieve/{hash_}", made["acme/admin"]).json()["original_content"] == payloads.OUTPUT
-        wanted = {"compressions": 7, "bypassed": 1, "retrievals": 1}
-        eventually(lambda: wanted.items() <= server.get("/v1/stats", made["acme/read"]).json()["totals"].items())
-        yield server
-
-
-def browser(server: Service) -> httpx.Client:
-    """A client with cookies, as a browser has them; follows no redirect."""
-    return httpx.Client(base_url=server.url, timeout=30, trust_env=False)
-
-
-def token(text: str) -> str:
-    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', text)
-    assert found
-    return found[1]
-
-
-@contextlib.contextmanager
-def sign_in(server: Service, key: str) -> Iterator[httpx.Client]:
-    with browser(server) as client:
-        form = {"csrf": token(client.get("/dashboard/sign-in").text), "key": key}
-        assert client.post("/dashboard/sign-in", data=form).status_code == 303
-        yield client
-
-
-@pytest.fixture(scope="module")
-def admin(keyed: Service, made: dict[str, str]) -> Iterator[httpx.Client]:
-    with sign_in(keyed, made["acme/admin"]) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def reader(keyed: Service, made: dict[str, str]) -> Iterator[httpx.Client]:
-    with sign_in(keyed, made["acme/read"]) as client:
-        yield client
-
-
-def cells(text: str, table: str) -> list[list[str]]:
-    """Rows of a table: its cells' values, of numbers the exact ones."""
-    found = re.search(rf'id="table-{table}".*?<tbody>(.*?)</tbody>', text, re.S)
-    assert found, table
-    rows = []
-    for row in re.findall(r"<tr>(.*?)</tr>", found[1], re.S):
-        parts = re.findall(r'<t[hd](?: [^>]*?data-value="([^"]*)")?[^>]*>(.*?)</t[hd]>', row, re.S)
-        rows.append([value or html.unescape(re.sub(r"<[^>]*>", "", shown)).strip() for value, shown in parts])
-    return rows
-
-
-# Signing in
-
-
-@pytest.mark.parametrize("path", [*PAGES, "/dashboard/policies/export", "/dashboard/policies/x"])
-def test_without_a_session_every_page_leads_to_the_sign_in(keyed: Service, path: str) -> None:
-    with browser(keyed) as client:
-        reply = client.get(path, params={"range": "30d"})
-        assert reply.status_code == 303
-        assert reply.headers["location"].startswith("/dashboard/sign-in?next=%2Fdashboard")
-        # A key in a header signs nobody in: a page is for people.
-        assert client.get(path, headers={"authorization": "Bearer hdr_x"}).status_code == 303
-
-
-def test_sign_in_and_out(keyed: Service, made: dict[str, str]) -> None:
-    with sign_in(keyed, made["acme/read"]) as client:
-        page = client.get("/dashboard")
-        assert page.status_code == 200
-        assert "acme" in page.text
-        assert client.get("/dashboard/sign-in").headers["location"] == "/dashboard"
-        stolen = dict(client.cookies)
-        assert client.post("/dashboard/sign-out", data={"csrf": token(page.text)}).status_code == 303
-        assert client.get("/dashboard").status_code == 303
-        # The session is over in the database, too.
-        assert httpx.get(keyed.url + "/dashboard", cookies=stolen, trust_env=False).status_code == 303
-
-
-def test_the_cookie(keyed: Service, made: dict[str, str]) -> None:
-    with browser(keyed) as client:
-        first = client.get("/dashboard/sign-in")
-        before = client.cookies["headroom"]
-        form = {"csrf": token(first.text), "key": made["acme/read"]}
-        reply = client.post("/dashboard/sign-in", data=form)
-        (line,) = reply.headers.get_list("set-cookie")
-        assert {part.strip().lower() for part in line.split(";")[1:]} == {
-            "httponly", "samesite=lax", "path=/", f"max-age={12 * 3600}",
-        }  # fmt: skip
-        # A cookie that was planted before the sign-in is worth nothing after it.
-        after = client.cookies["headroom"]
-        assert after != before
-        planted = httpx.get(keyed.url + "/dashboard", cookies={"headroom": before}, trust_env=False)
-        assert planted.status_code == 303
-    for path in (keyed.folder / "data").rglob("*"):
-        assert not path.is_file() or after.encode() not in path.read_bytes()
-
-
-def test_behind_tls_the_cookie_is_for_tls_only(tmp_path: Any) -> None:
-    options = ["--data-dir", str(tmp_path / "data")]
-    command("keys", "create", "--org", "acme", "--name", "board", "--role", "read", *options)
-    with service(tmp_path, "--trusted-proxies", "127.0.0.1") as server:
-        reply = server.client.get("/dashboard/sign-in", headers={"x-forwarded-proto": "https"})
-    (line,) = reply.headers.get_list("set-cookie")
-    assert line.startswith("__Host-headroom=")
-    assert "Secure" in line
-    assert "strict-transport-security" in reply.headers
-
-
-ELSEWHERE = (
-    "//evil.example",
-    "https://evil.example/dashboard",
-    "/v1/stats",
-    "/dashboard\\@evil",
-    "/dashboardx",
-    "js:1",
-)
-
-
-@pytest.mark.parametrize("next", ELSEWHERE)
-def test_the_sign_in_sends_nobody_elsewhere(keyed: Service, made: dict[str, str], next: str) -> None:
-    with browser(keyed) as client:
-        page = client.get("/dashboard/sign-in", params={"next": next})
-        form = {"csrf": token(page.text), "key": made["acme/read"], "next": next}
-        assert client.post("/dashboard/sign-in", data=form).headers["location"] == "/dashboard"
-
-
-def test_the_sign_in_goes_on_where_it_was_asked_for(keyed: Service, made: dict[str, str]) -> None:
-    with browser(keyed) as client:
-        asked = client.get("/dashboard/breakdown?by=tool&range=30d").headers["location"]
-        form = {"csrf": token(client.get(asked).text), "key": made["acme/read"]}
-        form["next"] = html.unescape(re.search(r'name="next" value="([^"]*)"', client.get(asked).text)[1])  # type: ignore[index]
-        reply = client.post("/dashboard/sign-in", data=form)
-        assert reply.headers["location"] == "/dashboard/breakdown?by=tool&range=30d"
-
-
-def test_who_cannot_sign_in(keyed: Service, made: dict[str, str]) -> None:
-    with browser(keyed) as client:
-        for key, status in (("hdr_" + "a" * 55, 401), ("", 401), ("x" * 5000, 401), (made["acme/compress"], 403)):
-            form = {"csrf": token(client.get("/dashboard/sign-in").text), "key": key}
-            reply = client.post("/dashboard/sign-in", data=form)
-            assert reply.status_code == status
-            assert 'role="alert"' in reply.text
-            assert not key or key not in reply.text
-            assert client.get("/dashboard").status_code == 303
-
-
-def test_too_many_tries_are_slowed_down(tmp_path: Any) -> None:
-    options = ["--data-dir", str(tmp_path / "data")]
-    command("keys", "create", "--org", "acme", "--name", "board", "--role", "read", *options)
-    with service(tmp_path) as server, browser(server) as client:
-        form = {"csrf": token(client.get("/dashboard/sign-in").text), "key": "hdr_" + "b" * 55}
-        replies = [client.post("/dashboard/sign-in", data=form) for _ in range(12)]
-        assert [r.status_code for r in replies] == [401] * 10 + [429] * 2
-        assert int(replies[-1].headers["retry-after"]) >= 1
-
-
-def test_a_revoked_key_ends_its_sessions(keyed: Service) -> None:
-    key = keyed.make_key("acme", "leaving", "read")
-    with sign_in(keyed, key) as client:
-        assert client.get("/dashboard").status_code == 200
-        command("keys", "revoke", "--org", "acme", "--name", "leaving", *keyed.options)
-        assert client.get("/dashboard").status_code == 303
-        assert client.get("/dashboard?format=csv&sheet=tokens").status_code == 303
-
-
-# Forged requests
-
-
-POSTS = {
-    "/dashboard/keys": {"name": "forged", "role": "admin"},
-    "/dashboard/keys/revoke": {"name": "read"},
-    "/dashboard/policies/learning": {"mode": "off"},
-    "/dashboard/policies/import": {"document": '{"headroom_policy": 1, "tools": {}}'},
-    "/dashboard/policies/x": {"structure": "0" * 16, "path": "$.a", "state": "pinned"},
-    "/dashboard/sign-out": {"now": "yes"},
-}
-
-
-@pytest.mark.parametrize("path", POSTS)
-def test_a_form_needs_the_sessions_token(keyed: Service, admin: httpx.Client, reader: httpx.Client, path: str) -> None:
-    good, others = token(admin.get("/dashboard/keys").text), token(reader.get("/dashboard").text)
-    for given in (None, "", others, good[:-1], good.upper()):
-        fields = {**POSTS[path], **({} if given is None else {"csrf": given})}
-        reply = admin.post(path, data=fields)
-        assert (reply.status_code, "stale_form" in reply.text) == (403, True)
-    form = {**POSTS[path], "csrf": good}
-    for headers in (
-        {"origin": "https://evil.example"},
-        {"origin": "null"},
-        {"sec-fetch-site": "cross-site"},
-        {"sec-fetch-site": "same-site"},
-    ):
-        assert admin.post(path, data=form, headers=headers).status_code == 403
-    assert admin.post(path, json=form).status_code == 415
-    listed = command("keys", "list", "--org", "acme", "--json", *keyed.options)
-    assert "forged" not in listed
-    assert "revoked" not in [
-        line.split()[-1] for line in listed.splitlines() if " read " in line and "leaving" not in line
-    ]
-    assert admin.get("/dashboard").status_code == 200
-
-
-def test_a_sign_in_cannot_be_forged_either(keyed: Service, made: dict[str, str]) -> None:
-    with browser(keyed) as client:
-        assert client.post("/dashboard/sign-in", data={"key": made["acme/read"]}).status_code == 403
-
-
-# What a role may
-
-
-def test_roles(keyed: Service, admin: httpx.Client, reader: httpx.Client) -> None:
-    for entry in MENU:
-        assert admin.get(entry.path).status_code == 200
-        assert reader.get(entry.path).status_code == (200 if entry.permission == "read" else 403)
-        assert (f'href="{entry.path}' in reader.get("/dashboard").text) == (entry.permission == "read")
-    form = {"csrf": token(reader.get("/dashboard").text)}
-    for path, fields in POSTS.items():
-        if path != "/dashboard/sign-out":
-            assert reader.post(path, data={**form, **fields}).status_code == 403
-    for page in ("/dashboard/policies", "/dashboard/policies/x"):
-        assert 'name="state"' not in reader.get(page).text
-        assert 'name="mode"' not in reader.get(page).text
-
-
-def test_one_organisation_sees_nothing_of_another(keyed: Service, made: dict[str, str], admin: httpx.Client) -> None:
-    with sign_in(keyed, made["globex/admin"]) as other:
-        for path in PAGES:
-            assert "globex" not in admin.get(path, params={"range": "90d", "by": "model"}).text
-            assert "acme" not in other.get(path).text
-        form = {"csrf": token(other.get("/dashboard/keys").text), "name": "read"}
-        assert other.post("/dashboard/keys/revoke", data=form).status_code == 422
-    assert admin.get("/dashboard").status_code == 200
 
 
 # Figures
@@ -362,6 +107,30 @@ def test_requests_show_figures_and_no_content(keyed: Service, reader: httpx.Clie
     assert 'id="table-requests"' not in reader.get("/dashboard/requests?tool=gre_").text
     assert 'id="table-requests"' not in reader.get("/dashboard/requests?tool=%25").text
     assert len(cells(reader.get("/dashboard/requests?model=claude-sonnet-4-5").text, "requests")) == 2
+
+
+def test_policies_show_evidence(keyed: Service, admin: httpx.Client) -> None:
+    known = {"seen": 300, "used": 0, "retrieved": 0, "use_at_most": 0.01, "state": "dropped", "why": ""}
+    fields = {"$.a": known, "$.b": {**known, "used": 200, "state": "kept"}, "$.c": known}
+    document = {"headroom_policy": 1, "tools": {"lookup": {"0123456789abcdef": {"drop": ["$.a"], "fields": fields}}}}
+    form = {"csrf": token(admin.get("/dashboard/policies").text), "document": json.dumps(document)}
+    assert admin.post("/dashboard/policies/import", data=form).status_code == 303
+    (row,) = cells(admin.get("/dashboard/policies").text, "tools")
+    assert row[:5] == ["lookup", "0123456789abcdef", "300", "3", "2"]
+    page = admin.get("/dashboard/policies/lookup").text
+    assert "3 fields, 2 of them dropped." in page
+    link = html.unescape(re.search(r'href="([^"]*format=csv[^"]*)"', page)[1])  # type: ignore[index]
+    lines = {line["path"]: line for line in csv.DictReader(io.StringIO(admin.get(link).text))}
+    assert {path: line["state"] for path, line in lines.items()} == {"$.a": "dropped", "$.b": "kept", "$.c": "dropped"}
+    assert admin.get("/dashboard/policies/export").json()["tools"]["lookup"]["0123456789abcdef"]["drop"] == [
+        "$.a",
+        "$.c",
+    ]
+    for wrong in ("", "[", '{"headroom_policy": 2}'):
+        assert admin.post("/dashboard/policies/import", data={**form, "document": wrong}).status_code == 422
+    for field in ({"state": "never"}, {"path": "a"}, {"structure": "x"}):
+        asked = {"structure": "0123456789abcdef", "path": "$.a", "state": "pinned", "csrf": form["csrf"], **field}
+        assert admin.post("/dashboard/policies/lookup", data=asked).status_code == 422
 
 
 # Exports
@@ -484,23 +253,3 @@ def test_a_key_that_cannot_be_made(admin: httpx.Client, field: str, value: str) 
     assert reply.status_code == 422
     assert 'role="alert"' in reply.text
     assert EVIL not in reply.text
-
-
-# Without keys
-
-
-def test_without_keys_no_sign_in_is_needed_until_the_first_is_made(tmp_path: Any) -> None:
-    with service(tmp_path, "--key-refresh-s", "0.4") as server, browser(server) as client:
-        page = client.get("/dashboard")
-        assert page.status_code == 200
-        assert "No requests in this range yet" in page.text
-        # Another site's page can neither send a form, nor reach this one by a name of its own.
-        form = {"name": "first", "role": "admin", "csrf": "0" * 64}
-        assert client.post("/dashboard/keys", data=form).status_code == 403
-        assert client.get("/dashboard", headers={"host": "evil.example"}).status_code == 421
-        form["csrf"] = token(client.get("/dashboard/keys").text)
-        assert client.post("/dashboard/keys", data=form, headers={"origin": "http://localhost:1"}).status_code == 403
-        key = re.search(r"hdr_[a-z0-9]{12}[A-Za-z0-9_-]{43}", client.post("/dashboard/keys", data=form).text)[0]  # type: ignore[index]
-        eventually(lambda: client.get("/dashboard").status_code == 303)
-        with sign_in(server, key) as signed_in:
-            assert signed_in.get("/dashboard/keys").status_code == 200

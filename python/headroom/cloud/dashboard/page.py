@@ -65,11 +65,12 @@ def templates() -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("headroom.cloud.dashboard"),
         autoescape=True,
+        auto_reload=False,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(formats.FORMS)
+    made.filters.update({f"as_{name}": form for name, form in formats.FORMS.items()})
     made.globals.update(static=files.url, version=__version__, ranges=RANGES, home=HOME, change=formats.change)
     return made
 

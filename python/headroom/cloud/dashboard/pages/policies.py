@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,8 @@ from starlette.responses import Response
 from headroom.cloud.dashboard.page import HEADERS, HOME, Page
 from headroom.cloud.dashboard.sheet import Column, Sheet
 from headroom.cloud.errors import ServiceError
-from headroom.cloud.learning import policies
+from headroom.cloud.learning import counters, policies
+from headroom.cloud.usage.rollup import DAY_S
 
 PATH = f"{HOME}/policies"
 MODES = {
@@ -27,6 +29,19 @@ STATES = {
 }
 STATE_CLASSES = {"dropped": "good", "kept": "plain", "pinned": "chosen", "forbidden": "bad"}
 SHOWN_VERSIONS = 20
+COUNTED_DAYS = 7
+COUNTS = {
+    "pins_new": "Conversations begun",
+    "pins_lost": "Running conversations without a pin: their history may have been rewritten",
+    "pins_failed": "Pins that could not be asked for: compressed without a policy",
+    "local_fallbacks": "Requests that a client compressed itself, without the policy",
+    "policies_missing": "Versions that were not to be found",
+    "policies_refused": "Versions that the core refused",
+    "requests_learned": "Requests that were learned from",
+    "requests_not_learned": "Requests that there was no time to learn from",
+    "retrievals_learned": "Retrievals that were learned from",
+}
+"""What `/v1/stats` counts, in words."""
 
 TOOLS = (
     Column("tool", "Tool"),
@@ -59,11 +74,13 @@ async def show(page: Page) -> Response:
     """All tools, the switch, and the versions."""
     default = page.service.settings.learning
 
-    def read(connection: Connection) -> tuple[Any, Any]:
-        found = policies.list_policies(connection, page.who.organisation_id, default)
-        return found, policies.versions(connection, page.who.organisation_id, SHOWN_VERSIONS)
+    def read(connection: Connection) -> tuple[Any, Any, Any]:
+        id, now_s = page.who.organisation_id, int(time.time())
+        found = policies.list_policies(connection, id, default)
+        counts = counters.read(connection, id, now_s - (COUNTED_DAYS - 1) * DAY_S, now_s + 1)
+        return found, policies.versions(connection, id, SHOWN_VERSIONS), counts
 
-    found, versions = await page.ask(read)
+    found, versions, counts = await page.ask(read)
     rows = [{**row, "dropped_count": len(row["dropped"]), "href": _url(row["tool"])} for row in found["tools"]]
     tools = Sheet("tools", "Tools", TOOLS, rows, "What was learned about the outputs of each.")
     tools.empty = "Nothing was learned yet: it takes some conversations with JSON from tools."
@@ -71,9 +88,16 @@ async def show(page: Page) -> Response:
     made.about = "A conversation keeps the version that it began with."
     made.empty = "There is no version yet: everything is kept."
     return page.show(
-        "policies.html", [tools, made], policy=found, modes=MODES, may_change=page.may("admin"),
+        "policies.html", [tools, made, _counted(counts)], policy=found, modes=MODES, may_change=page.may("admin"),
         done=page.query.get("done", ""),
     )  # fmt: skip
+
+
+def _counted(counts: dict[str, int]) -> Sheet:
+    """What went on with conversations and their versions."""
+    rows = [{"what": words, "count": counts.get(name, 0)} for name, words in COUNTS.items()]
+    columns = (Column("what", "What happened"), Column("count", "How often", "count"))
+    return Sheet("counts", "Conversations", columns, rows, f"In the last {COUNTED_DAYS} days.")
 
 
 async def show_tool(page: Page) -> Response:
