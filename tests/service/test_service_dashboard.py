@@ -118,7 +118,7 @@ def test_policies_show_evidence(keyed: Service, admin: httpx.Client) -> None:
     (row,) = cells(admin.get("/dashboard/policies").text, "tools")
     assert row[:5] == ["lookup", "0123456789abcdef", "300", "3", "2"]
     page = admin.get("/dashboard/policies/lookup").text
-    assert "3 fields, 2 of them dropped." in page
+    assert "3 fields, 2 dropped." in page
     link = html.unescape(re.search(r'href="([^"]*format=csv[^"]*)"', page)[1])  # type: ignore[index]
     lines = {line["path"]: line for line in csv.DictReader(io.StringIO(admin.get(link).text))}
     assert {path: line["state"] for path, line in lines.items()} == {"$.a": "dropped", "$.b": "kept", "$.c": "dropped"}

@@ -157,6 +157,25 @@ def test_range_and_filters_are_in_the_url(seeded: Service, browser: Browser, mad
         settle(page)
 
 
+def test_older_requests_follow_page_by_page(seeded: Service, browser: Browser, made: dict[str, str]) -> None:
+    def times(page: Page) -> list[str]:
+        return page.locator("#table-requests tbody th").all_inner_texts()
+
+    with window(browser, seeded.url) as page:
+        sign_in(page, made["board"])
+        page.goto("/dashboard/requests?range=30d&tool=ask_docs&level=balanced")
+        first = times(page)
+        assert len(first) == 100
+        page.get_by_role("link", name="Older").click()
+        page.wait_for_url("**tool=ask_docs*before=*")
+        second = times(page)
+        assert first + second == sorted(first + second, reverse=True)
+        assert second[0] <= first[-1]
+        page.get_by_role("link", name="Newest").click()
+        page.wait_for_url(re.compile("tool=ask_docs$"))
+        assert times(page) == first
+
+
 def test_export(seeded: Service, browser: Browser, made: dict[str, str], tmp_path: Path) -> None:
     with window(browser, seeded.url) as page:
         sign_in(page, made["board"])

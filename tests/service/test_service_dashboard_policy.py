@@ -106,7 +106,7 @@ def test_a_switch_holds_for_conversations_that_begin_after_it(open_to_all: Servi
         expect(row.locator(".badge")).to_have_text("forbidden")
         eventually(lambda: drops(sent(next(numbers))))
         page.get_by_role("link", name="Policies").first.click()
-        page.get_by_role("button", name="off neither").click()
+        page.get_by_role("button", name="off: neither").click()
         expect(page.get_by_role("heading", name="Learning is off")).to_be_visible()
         eventually(lambda: not drops(sent(next(numbers))))
         with page.expect_download() as waiting:

@@ -63,10 +63,10 @@ FIELDS = (
 )
 VERSIONS = (
     Column("version", "Version"),
+    Column("dropped", "Dropped", "count", "Fields that it leaves out."),
     Column("made", "Made (UTC)", "moment"),
     Column("reason", "Why", "badge"),
     Column("actor", "Who"),
-    Column("dropped", "Fields dropped", "count"),
 )
 
 

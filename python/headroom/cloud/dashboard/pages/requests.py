@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,14 +19,15 @@ from headroom.cloud.usage.rollup import result
 
 SHOWN = 100
 LISTS = ("tool", "kind")
+BEFORE = re.compile(r"([0-9]{1,15})-([0-9]{1,18})")
 
 COLUMNS = (
     Column("at", "Time (UTC)", "second"),
     Column("outcome", "Result", "badge"),
+    Column("ratio", "Removed", "share"),
     Column("model", "Model"),
     Column("tokens_before", "Before", "tokens"),
     Column("tokens_after", "Sent", "tokens"),
-    Column("ratio", "Removed", "share"),
     Column("latency_ms", "Latency", "ms"),
     Column("tools", "Tools", "list"),
     Column("kinds", "Kinds", "list"),
@@ -38,12 +40,13 @@ async def show(page: Page) -> Response:
     """The page."""
     chosen = {name: page.query.get(name, "")[:MAX_CHARS] for name in LISTS}
     before = page.query.get("before", "")
-    before_id = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    after = BEFORE.fullmatch(before)
+    last = (int(after[1]), int(after[2])) if after else None
 
     def read(connection: Connection) -> tuple[Any, Any, Any]:
         names = key_names(connection, page.who.organisation_id)
         choices = options(connection, page.who.organisation_id, page.view)
-        return _events(connection, page, chosen, before_id), choices, names
+        return _events(connection, page, chosen, last), choices, names
 
     events, choices, names = await page.ask(read)
     sheet = Sheet("requests", "Requests", COLUMNS, [_row(event, names) for event in events[:SHOWN]])
@@ -52,9 +55,11 @@ async def show(page: Page) -> Response:
     sheet.note = f"Single requests are kept for {kept_days} days." if kept_days else ""
     if not kept_days:
         sheet.empty = "Single requests are not kept here (keep_events_days is 0)."
-    older = page.view.url(
-        page.request.url.path, **{k: v or None for k, v in chosen.items()}, before=str(events[SHOWN - 1]["id"])
-    ) if len(events) > SHOWN else ""  # fmt: skip
+    older = ""
+    if len(events) > SHOWN:
+        last_shown = "{at_ms}-{id}".format_map(events[SHOWN - 1])
+        kept = {name: value or None for name, value in chosen.items()}
+        older = page.view.url(page.request.url.path, **kept, before=last_shown)
     return page.show(
         "requests.html",
         [sheet],
@@ -62,11 +67,11 @@ async def show(page: Page) -> Response:
         choices=choices,
         chosen=chosen,
         older=older,
-        is_first=before_id is None,
+        is_first=last is None,
     )
 
 
-def _events(connection: Connection, page: Page, chosen: dict[str, str], before_id: int | None) -> list[Any]:
+def _events(connection: Connection, page: Page, chosen: dict[str, str], last: tuple[int, int] | None) -> list[Any]:
     t = tables.events
     span, where = page.view.span, page.view.where
     wanted = [
@@ -80,9 +85,10 @@ def _events(connection: Connection, page: Page, chosen: dict[str, str], before_i
         if chosen[name]:
             # Names are separated by spaces and have none.
             wanted.append((sa.literal(" ") + column + " ").contains(f" {chosen[name]} ", autoescape=True))
-    if before_id is not None:
-        wanted.append(t.c.id < before_id)
-    return list(connection.execute(sa.select(t).where(*wanted).order_by(t.c.id.desc()).limit(SHOWN + 1)).mappings())
+    if last is not None:
+        wanted.append(sa.tuple_(t.c.at_ms, t.c.id) < sa.tuple_(*last))
+    newest = sa.select(t).where(*wanted).order_by(t.c.at_ms.desc(), t.c.id.desc()).limit(SHOWN + 1)
+    return list(connection.execute(newest).mappings())
 
 
 def _row(event: Any, names: dict[str, str]) -> dict[str, Any]:
