@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml pyproject.toml $(wildcard build.rs)
 
-.PHONY: audit bench-service test-faults help demo test test-rust test-oracle test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality examples build wheel clean
+.PHONY: audit bench-service test-faults help demo test test-rust test-oracle test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality learning examples build wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -87,6 +87,9 @@ bench-stages: ## criterion benchmarks of the core's stages
 
 quality: build $(VENV)/.bench-tools ## savings and facts kept beside peers (CASES=folder writes docs/quality.md, 5 min)
 	$(BIN)/python benches/quality.py $(CASES)
+
+learning: build $(VENV)/.bench-tools ## what learning from use saves and loses, on synthetic agents (CASES=folder adds real runs; 5 min)
+	$(BIN)/python benches/learning.py $(CASES)
 
 examples: build ## writes docs/examples: ten whole texts before and after
 	$(BIN)/python benches/examples.py

@@ -12,6 +12,7 @@ output, or in what `expand()` makes of it.
 from __future__ import annotations
 
 import argparse
+import copy
 import datetime as dt
 import platform
 import random
@@ -43,7 +44,7 @@ RUNS = 600
 """Of each tool; half of them are learned from."""
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, GREY)
 CURVE = (0, 25, 50, 75, 100, 125, 150, 175, 200, 250, 300)
-DRIFT_SEEDS = 20
+DRIFT_SEEDS = 10
 DRIFT_AFTER = 300
 DRIFT_UP_TO = 150
 RETRIEVES = 0.5
@@ -153,13 +154,14 @@ def simulate() -> list[Row]:
     return rows
 
 
-def drift(retrieves: float) -> list[int | None]:
+def drift() -> dict[float, list[int | None]]:
     """After how many conversations a policy keeps a field again that agents have begun to need, per tool and seed.
 
     As in the service: one conversation in eight explores, others do not see what is left out, unless the question names
-    it; who misses a field calls the retrieval tool in `retrieves` of the cases. `None`: not within `DRIFT_UP_TO`.
+    it; who misses a field calls the retrieval tool in a share of the cases, by which the answer is keyed. `None`: not
+    within `DRIFT_UP_TO`.
     """
-    noticed: list[int | None] = []
+    noticed: dict[float, list[int | None]] = {RETRIEVES: [], 0.0: []}
     for tool in agents.TOOLS:
         (new,) = set(tool.drift) - set(tool.habit)
         path = agents.path_of(tool, new)
@@ -172,7 +174,8 @@ def drift(retrieves: float) -> list[int | None]:
             if not _is_dropped(hidden, tool.name, path):
                 # Noise kept it, so there is nothing to notice.
                 continue
-            noticed.append(_notice(tool, new, path, learner, rng, retrieves))
+            for retrieves, counts in noticed.items():
+                counts.append(_notice(tool, new, path, copy.deepcopy(learner), copy.deepcopy(rng), retrieves))
     return noticed
 
 
@@ -360,7 +363,7 @@ def main() -> int:
         print(f"learning: {error}", file=sys.stderr)
         return 1
     rows = simulate()
-    noticed = {retrieves: drift(retrieves) for retrieves in (RETRIEVES, 0.0)}
+    noticed = drift()
     args.out.mkdir(parents=True, exist_ok=True)
     plot(rows, args.out / PLOT)
     text = report(rows, noticed, real)

@@ -6,7 +6,8 @@ import re
 
 from headroom import Omitted, expand
 
-MARK = re.compile(r"\[… (\d+) (line|sentence|passage|record|hunk|code|value)s? (\d+)(?:-(\d+))?(?:: [^\n]*?)?\](?=\n|\s|$)")
+UNITS = "line|sentence|passage|record|hunk|code|value"
+MARK = re.compile(rf"\[… (\d+) ({UNITS})s? (\d+)(?:-(\d+))?(?:: [^\n]*?)?\](?=\n|\s|$)")
 CODES = re.compile(r"\x1b(?:\[[ -?]*[@-~]|\][^\x00-\x1f]*(?:\x07|\x1b\\)|[()][0-9A-Za-z]|[=>78Mc])")
 
 

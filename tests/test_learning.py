@@ -256,6 +256,23 @@ def test_a_field_goes_after_149_conversations_without_a_use() -> None:
         assert state(quiet(Evidence(), 300), path) == "kept"
 
 
+def test_fields_together_may_not_take_more_than_a_quarter_of_a_per_cent_of_all_use() -> None:
+    def used(every: int) -> Evidence:
+        evidence = Evidence()
+        for i in range(399):
+            evidence.add(True, True, i % every == 0, False)
+        return evidence
+
+    known = [(Field("t", "0" * 16, f"$.rare{i}"), used(400)) for i in range(6)]
+    known += [(Field("t", "0" * 16, f"$.never{i}"), quiet(Evidence(), 399)) for i in range(9)]
+    known += [(Field("t", "0" * 16, f"$.often{i}"), used(2)) for i in range(4)]
+    dropped = [field.path for field, verdict in policy.judge_all(known) if verdict.is_dropped]
+    assert sum("rare" in path for path in dropped) == 2, "0.25 % of 806 uses"
+    assert sum("never" in path for path in dropped) == 9
+    # Alone, each of them would go.
+    assert all(judge(field.path, evidence).is_dropped for field, evidence in known[:6])
+
+
 def test_one_use_brings_a_field_back_and_thirty_quiet_ones_let_it_go() -> None:
     evidence = quiet(Evidence(), 390)
     evidence.add(True, True, True, False)
@@ -292,7 +309,8 @@ def test_a_field_that_falls_silent_starts_anew() -> None:
     rare = Evidence()
     rare.add(True, True, True, False)
     # Once at the very beginning is no habit that could have ended.
-    assert quiet(rare, 100).changes == 0
+    assert quiet(rare, 350).changes == 0
+    assert rare.used == 1
 
 
 def test_old_counts_fade() -> None:

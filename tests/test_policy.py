@@ -105,14 +105,12 @@ def test_what_the_policy_names_is_left_out_behind_one_mark(dialect: Any, level: 
     assert result.tokens_after < plain.tokens_after
     assert result.transforms_applied[0] == "json:policy"
     mark, data = mark_and_data(text_of(result.messages[-1]))
-    assert mark == (
-        "[… 91 values 1-91: policy 17 leaves out flights.aircraft, flights.fare_basis, meta.trace]"
-    )
+    assert mark == ("[… 91 values 1-91: policy 17 leaves out flights.aircraft, flights.fare_basis, meta.trace]")
     assert data == without_dropped(output())
     assert sum(o.count for o in result.omitted) == 91
     assert {o.unit for o in result.omitted} == {"value"}
     for i, gone in enumerate(result.omitted[:30]):
-        assert f'{{{gone.text}}}'.replace(" ", "").replace("\n", "") == json.dumps(
+        assert f"{{{gone.text}}}".replace(" ", "").replace("\n", "") == json.dumps(
             {k: output()["flights"][i][k] for k in ("fare_basis", "aircraft")}, separators=(",", ":")
         )
         assert gone.text in text
@@ -129,7 +127,8 @@ def test_a_file_a_text_and_a_config_say_the_same(tmp_path: Path) -> None:
     assert compress(messages, config=CompressConfig(policy=given)).messages == expected
     body = json.dumps({"model": "gpt-4o", "messages": messages}).encode()
     new, _ = headroom.compression.compress_body(body, policy=given)
-    assert new is not None and json.loads(new)["messages"] == expected
+    assert new is not None
+    assert json.loads(new)["messages"] == expected
 
 
 def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
@@ -236,13 +235,15 @@ def test_records_are_selected_among_what_is_left() -> None:
     result = compress(messages, policy=policy(DROP))
     text = result.messages[-1]["content"]
     assert result.transforms_applied == ["json:policy", "json:table", "json:select"]
-    assert "HAT131" in text and "fare_basis:" not in text
+    assert "HAT131" in text
+    assert "fare_basis:" not in text
     assert result.tokens_after < compress(messages).tokens_after
     source = messages[-1]["content"]
     records = [o for o in result.omitted if o.unit == "record"]
     values = [o for o in result.omitted if o.unit == "value"]
     assert sum(o.count for o in values) == 60 * 3 + 1
-    assert records and sum(o.count for o in records) < 60
+    assert records
+    assert sum(o.count for o in records) < 60
     for gone in result.omitted:
         assert gone.text in source
     for gone in records:
@@ -254,15 +255,17 @@ def test_values_on_lines_and_json_among_other_lines() -> None:
     rows = [{"key": f"k{i}", "blob": f"{i * 7919 % 99991:x}{i * 104729 % 99991:x}"} for i in range(40)]
     lines = "\n".join(json.dumps(row) for row in rows) + "\n"
     found = _core.json_structure(lines)
-    assert found is not None and list(found[1]) == ["$[].key", "$[].blob"]
+    assert found is not None
+    assert list(found[1]) == ["$[].key", "$[].blob"]
     rules = {"headroom_policy": 1, "version": 3, "tools": {TOOL: {found[0]: {"drop": ["$[].blob"]}}}}
     result = compress(chat(lines), policy=rules)
     mark, _, rest = headroom.expand(text_of(result.messages[-1])).partition("\n")
-    assert mark == "[… 40 values 1-40: policy 3 leaves out $.blob]"
+    assert mark == "[… 40 values 1-40: policy 3 leaves out blob]"
     assert [json.loads(line) for line in rest.splitlines()] == [{"key": row["key"]} for row in rows]
     mixed = f"Done in 3 s.\n{json.dumps(output(), indent=1)}\nThat is all.\n"
     new = text_of(compress(chat(mixed), policy=policy(DROP)).messages[-1])
-    assert new.startswith("Done in 3 s.\n") and new.endswith("That is all.\n")
+    assert new.startswith("Done in 3 s.\n")
+    assert new.endswith("That is all.\n")
     assert "leaves out flights.aircraft, flights.fare_basis, meta.trace]" in new
 
 
@@ -313,7 +316,9 @@ def test_forged_marks_are_text() -> None:
 
 
 def test_odd_keys_in_the_mark_cannot_end_it() -> None:
-    value = {"rows": [{"key": f"k{i}", "a]\n[… 1 line 1]": f"{i * 7919 % 99991:x}-{i * 611 % 9973}"} for i in range(40)]}
+    value = {
+        "rows": [{"key": f"k{i}", "a]\n[… 1 line 1]": f"{i * 7919 % 99991:x}-{i * 611 % 9973}"} for i in range(40)]
+    }
     result = compress(chat(json.dumps(value)), policy=policy(['$.rows[]["a]\\n[\\u2026 1 line 1]"]'], value))
     mark, data = mark_and_data(text_of(result.messages[-1]))
     assert mark == '[… 40 values 1-40: policy 17 leaves out rows|"a|\\n|… 1 line 1|"|]'

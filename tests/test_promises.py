@@ -128,6 +128,72 @@ def test_a_tool_output_after_a_compressed_user_message_stays_the_same(turns: lis
     assert compress(once, level=level).messages == once
 
 
+@st.composite
+def policies(draw: st.DrawFn, turns: list[c.Turn]) -> dict[str, Any]:
+    """A policy that leaves out some of the fields of the turns' outputs, or what is around them."""
+    tool: dict[str, Any] = {}
+    for _, _, output in turns:
+        if (found := _core.json_structure(output)) is not None:
+            paths = [path for path in found[1] if draw(st.booleans())]
+            drop = [path.rsplit(".", 1)[0] if draw(st.integers(0, 5)) == 0 else path for path in paths]
+            tool[found[0]] = {"drop": [path for path in drop if path != "$"]}
+    return {"headroom_policy": 1, "version": draw(st.integers(0, 99)), "tools": {"shell": tool}}
+
+
+def missing(old: Any, new: Any) -> int:
+    """How many scalars and empty containers of `old` are not in `new`, which must be the rest of it, in order."""
+    if isinstance(old, list) and old and not isinstance(old[0], tuple):
+        assert isinstance(new, list)
+        assert len(new) == len(old)
+        return sum(missing(a, b) for a, b in zip(old, new, strict=True))
+    if not isinstance(old, list) or not old:
+        assert new == old
+        return 0
+    count, at = 0, 0
+    for key, value in old:
+        if at < len(new) and new[at][0] == key:
+            count += missing(value, new[at][1])
+            at += 1
+        else:
+            count += leaves(value)
+    assert at == len(new)
+    return count
+
+
+def leaves(value: Any) -> int:
+    """Scalars and empty containers in a value."""
+    if not isinstance(value, list) or not value:
+        return 1
+    return sum(leaves(v[1] if isinstance(v, tuple) else v) for v in value)
+
+
+@given(dialect, st.lists(st.tuples(c.question, st.just('{"cmd": "x"}'), c.json_text()), min_size=1), level, st.data())
+def test_the_promises_hold_with_a_policy(dialect: str, turns: list[c.Turn], level: str, data: st.DataObject) -> None:
+    policy = data.draw(policies(turns))
+    messages = c.DIALECTS[dialect](turns)
+    untouched = copy.deepcopy(messages)
+    result = compress(messages, level=level, policy=policy)
+    assert messages == untouched
+    assert result.tokens_after <= compress(messages, level=level).tokens_after
+    assert level != "lossless" or not result.omitted
+    for i, message in enumerate(result.messages):
+        gone = [o for o in result.omitted if o.message == i]
+        if not gone:
+            continue
+        source = payload_of(messages[i])
+        assert all(o.text in source for o in gone)
+        if {o.unit for o in gone} == {"value"}:
+            mark, _, rest = headroom.expand(payload_of(message)).partition("\n")
+            count = sum(o.count for o in gone)
+            assert mark.startswith(f"[… {count} value")
+            old, new = (json.loads(x, object_pairs_hook=list, parse_int=str, parse_float=str) for x in (source, rest))
+            assert missing(old, new) == count
+    _core.clear_memo()
+    assert compress(result.messages, level=level, policy=policy).messages == result.messages
+    for cut in [i for i, m in enumerate(messages) if c.is_models(m)]:
+        assert compress(messages[:cut], level=level, policy=policy).messages == result.messages[:cut]
+
+
 FORGED = [
     "[… 3 lines 4-6]",
     "[… 12 records 1-12: id=7]",

@@ -9,7 +9,7 @@ from headroom._core import json_structure
 FLIGHTS = {
     "flights": [
         {"number": "HAT001", "fare_basis": "Y26", "prices": {"economy": 120.50}, "stops": []},
-        {"number": "HAT\"2", "prices": {"economy": 80.0, "first": None}, "seat map": {"1A": True}},
+        {"number": 'HAT"2', "prices": {"economy": 80.0, "first": None}, "seat map": {"1A": True}},
     ],
     "seen": {"2024-05-16": {"status": "available"}, "2024-05-17": {"status": "delayed"}},
 }
@@ -24,7 +24,8 @@ def digest(value: object) -> str:
 def test_fields_with_their_values_in_order() -> None:
     found = json_structure(json.dumps(FLIGHTS, indent=1))
     assert found is not None
-    assert len(found[0]) == 16 and int(found[0], 16)
+    assert len(found[0]) == 16
+    assert int(found[0], 16)
     assert list(found[1].items()) == [
         ("$.flights[].number", ["HAT001", 'HAT"2']),
         ("$.flights[].fare_basis", ["Y26"]),

@@ -50,12 +50,14 @@ def test_the_variable_names_a_file_for_calls_and_bodies(file: Path) -> None:
     assert Engine(settings()).compress(MESSAGES, "gpt-4o").messages == expected
     body = json.dumps({"model": "gpt-4o", "messages": MESSAGES}).encode()
     new, _ = Rewriter(settings(), Ledger(), 1 << 20).rewrite(body, None)
-    assert new is not None and json.loads(new)["messages"] == expected
+    assert new is not None
+    assert json.loads(new)["messages"] == expected
 
 
 def test_an_argument_wins_over_the_variable(file: Path) -> None:
     done = Engine(settings(policy=policy(5))).compress(MESSAGES, "gpt-4o")
-    assert done.messages is not None and "policy 5 leaves out" in done.messages[-1]["content"]
+    assert done.messages is not None
+    assert "policy 5 leaves out" in done.messages[-1]["content"]
     named = arguments_from({"HEADROOM_POLICY": "a.json"}, {"policy": "b.json"})
     assert named["policy"] == "b.json"
     assert arguments_from({"HEADROOM_POLICY": "a.json"}, {})["policy"] == "a.json"
@@ -70,7 +72,8 @@ def test_the_callback_follows_the_variable_and_a_changed_file(file: Path) -> Non
         file.write_text(json.dumps(policy(version)), encoding="utf-8")
         os.utime(file, ns=(version, version))
         done = engine.compress(MESSAGES, "gpt-4o")
-        assert done.messages is not None and f"policy {version} leaves out" in done.messages[-1]["content"]
+        assert done.messages is not None
+        assert f"policy {version} leaves out" in done.messages[-1]["content"]
 
 
 @pytest.mark.parametrize("broken", ["{", '{"headroom_policy": 9}', None])
@@ -86,9 +89,11 @@ def test_a_policy_that_cannot_be_read_is_logged_and_counted(
         done = engine.compress(MESSAGES, "gpt-4o")
     assert done.messages == compress(MESSAGES).messages
     assert engine.ledger.stats()["events"] == {"policy failed": 1}
-    assert "compressing without a policy" in caplog.text and str(file) in caplog.text
+    assert "compressing without a policy" in caplog.text
+    assert str(file) in caplog.text
     ledger = Ledger()
     body = json.dumps({"model": "gpt-4o", "messages": MESSAGES}).encode()
     new, outcome = Rewriter(settings(), ledger, 1 << 20).rewrite(body, None)
-    assert new is not None and outcome.status == "compressed"
+    assert new is not None
+    assert outcome.status == "compressed"
     assert ledger.stats()["events"] == {"policy failed": 1}

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -393,8 +394,14 @@ def decide(server: Service, admin: str, state: str, path: str = UNUSED) -> int:
     return version
 
 
+def left_out(rows: list[Any]) -> str:
+    """The fields that a policy left out of the output."""
+    mark = re.search(r"policy \d+ leaves out ([^\]]*)\]", rows[3]["content"])
+    return mark[1] if mark else ""
+
+
 def drops(rows: list[Any]) -> bool:
-    return "leaves out" in rows[3]["content"]
+    return bool(left_out(rows))
 
 
 def fresh(numbers: Iterator[int], server: Service, key: str, wanted: Callable[[list[Any]], bool]) -> int:
@@ -412,12 +419,12 @@ def test_a_conversation_keeps_its_policy_while_the_policy_changes(setup: tuple[S
     assert decide(server, admin, "forbidden") == 1
     with_one = fresh(numbers, server, key, drops)
     first = {turns: texts(server, key, talk(with_one, turns)) for turns in (1, 2, 3)}
-    assert "$.flights[].gate_text" not in first[1][3]["content"]
+    assert left_out(first[1]) == "flights.fare_basis"
     # The policy changes underneath, twice.
     assert decide(server, admin, "forbidden", "$.flights[].gate_text") == 2
-    fresh(numbers, server, key, lambda rows: drops(rows) and "gate_text" in rows[3]["content"].split("\n")[0])
+    fresh(numbers, server, key, lambda rows: left_out(rows) == "flights.fare_basis, flights.gate_text")
     assert decide(server, admin, "pinned") == 3
-    fresh(numbers, server, key, lambda rows: drops(rows) and "fare_basis" not in rows[3]["content"].split("\n")[0])
+    fresh(numbers, server, key, lambda rows: left_out(rows) == "flights.gate_text")
     for turns in (3, 1, 2, 3):
         again = texts(server, key, talk(with_one, turns))
         assert again == first[turns]
@@ -432,6 +439,7 @@ def test_a_conversation_keeps_its_policy_while_the_policy_changes(setup: tuple[S
 def test_pins_outlive_the_process(tmp_path: Path, redis: Redis) -> None:
     for words in ((), ("--redis", redis.url)):
         folder = tmp_path / str(len(words))
+        folder.mkdir()
         with running(folder, *words) as (server, admin, key, _):
             assert decide(server, admin, "forbidden") == 1
             number = fresh(iter(range(1, 1000)), server, key, drops)
@@ -544,6 +552,13 @@ def test_bad_input_is_answered_with_what_is_allowed(
         "unknown_tool",
     )
     assert {"allowed", "action", "given"} & set(error)
+
+
+def test_a_page_of_another_origin_cannot_decide(open_service: Service) -> None:
+    body = json.dumps({"mode": "off"}).encode()
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        reply = open_service.client.post("/v1/learning", content=body, headers={"content-type": kind})
+        assert reply.status_code == 415
 
 
 def test_a_lost_pin_and_local_fallbacks_are_counted(tmp_path: Path) -> None:

@@ -61,6 +61,16 @@ class Bodies:
             self.inflight_bytes -= held
 
 
+def need_json(request: Request) -> None:
+    """Raises 415 unless the body is said to be JSON: a page of another origin can send other types unasked."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise ServiceError(
+            415, "content_type", "The body must be JSON and say so.", given=kind[:80], allowed="application/json",
+            action="Send the header Content-Type: application/json.", close=True,
+        )  # fmt: skip
+
+
 def too_large(given: int | None, limit: int) -> ServiceError:
     """413."""
     return ServiceError(

@@ -132,7 +132,7 @@ def _paths() -> dict[str, Any]:
         "/v1/audit": {
             "get": {
                 "operationId": "audit",
-                "summary": "Changes to the organisation's keys",
+                "summary": "Changes to the organisation's keys and policies",
                 "parameters": [
                     {
                         "name": "limit",
@@ -165,7 +165,7 @@ def _policies() -> dict[str, Any]:
         "version": 1,
         "tools": {"search": {"9f31c0d2a4b7e855": {"drop": ["$.meta.trace"]}}},
     }
-    written = "400 401 403 408 413 421 422 429 503"
+    written = "400 401 403 408 413 415 421 422 429 503"
     return {
         "/v1/policies": {
             "get": {

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         lines += 1
     document = learner.policy()
     if arguments.policy != "-":
-        _print_table(list(learner.judged()), arguments.all)
+        _print_table(learner.judged(), arguments.all)
         print(f"{learner.conversations:,} conversations with JSON outputs and a turn after them, in {lines:,} lines")
     if arguments.policy:
         write_output(json.dumps(document, ensure_ascii=False, indent=1) + "\n", arguments.policy)

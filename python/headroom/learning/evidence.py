@@ -23,6 +23,8 @@ MEMORY = 400.0
 CHANGED = 1e-4
 """Use has changed once what is seen would be rarer than this under the old use."""
 
+HABIT = 3.0
+"""Fewer uses are no habit that could end: they fade."""
 SILENCE_STEP = 10
 """A field's silence is looked at every so many conversations, since the bound costs 0.3 ms."""
 
@@ -83,7 +85,7 @@ class Evidence:
 
     def _fell_silent(self) -> bool:
         """Whether so long a silence is next to impossible, had the use stayed at what it surely was."""
-        if self.quiet < WATCH or self.quiet % SILENCE_STEP or self.needed == 0:
+        if self.quiet < WATCH or self.quiet % SILENCE_STEP or self.needed < HABIT:
             return False
         rate = lower_bound(self.needed, max(self.seen - self.quiet, self.needed))
         return self.quiet * -math.log1p(-min(rate, 0.999)) >= -math.log(CHANGED)

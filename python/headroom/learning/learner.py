@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from headroom.learning import policy
@@ -48,11 +48,9 @@ class Learner:
                     count(self.evidence.setdefault(field, Evidence()), new)
                 before[path, place] = before.get((path, place), 0) | flag
 
-    def judged(self) -> Iterator[tuple[Field, Verdict]]:
+    def judged(self) -> list[tuple[Field, Verdict]]:
         """What is done with each field that enough conversations had."""
-        for field, evidence in sorted(self.evidence.items()):
-            if evidence.present >= MIN_PRESENT:
-                yield field, policy.judge(field.path, evidence)
+        return policy.judge_all((f, e) for f, e in self.evidence.items() if e.present >= MIN_PRESENT)
 
     def policy(self, version: int = 1) -> dict[str, Any]:
         """The document."""

@@ -32,6 +32,7 @@ MAX_NUMBER_CHARS = 30
 PHRASE_WORD, LONG_WORD = 4, 5
 """Letters of the words that make a phrase, of which a text has two; and of those that alone say something."""
 
+_DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,'\u00a0\u202f ]\d{3})*(?:[.,]\d+)?")
 _JSON_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\Z")
@@ -117,9 +118,9 @@ class Sayings:
             return True
         if figures and self._has_number(figures, after):
             return True
-        return any(self._days.get(day, -1) > after for day in days) or any(
-            self._times.get(time, -1) > after for time in times
-        )
+        if days and any(self._days.get(day, -1) > after for day in days):
+            return True
+        return bool(times) and any(self._times.get(time, -1) > after for time in times)
 
     def _has_number(self, figures: tuple[str, ...], after: int) -> bool:
         if any(self._numbers.get(figure, -1) > after for figure in figures):
@@ -167,7 +168,7 @@ def _forms(
     text = value.strip()[:MAX_CHARS]
     is_number = bool(_JSON_NUMBER.match(text))
     figures: tuple[str, ...] | None = None
-    if is_number or (any(c.isdigit() for c in text[:24]) and _AMOUNT.match(text)):
+    if is_number or (_DIGIT.search(text, 0, 24) and _AMOUNT.match(text)):
         figures = _figures(text) or None
     words = tuple(_WORD.findall(text.casefold())[:MAX_WORDS])
     if sum(map(len, words)) < MIN_CHARS or text.casefold() in COMMON:
@@ -192,7 +193,7 @@ def _figures(text: str) -> tuple[str, ...]:
         forms.update(dict.fromkeys(_spelt(_rounded(number * 100, digits)) for digits in (2, 1, 0)))
     elif number >= 1000 and places <= 0:
         forms[_spelt(number / 100)] = None
-    telling = tuple(form for form in forms if sum(c.isdigit() for c in form) >= MIN_DIGITS)
+    telling = tuple(form for form in forms if len(form) - form.count(".") >= MIN_DIGITS)
     return telling if telling[:1] == tuple(found[:1]) else ()
 
 

@@ -121,13 +121,11 @@ impl Kind for Json {
 /// Writes one text that is JSON as a whole; `None` if it would not get shorter.
 fn encode(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Rendered> {
     let whole = encode_all(tape, cx);
-    let Some(reduced) = policy::reduce(tape, cx) else { return whole };
-    let Some(part) = reduced.finish(|tape| encode_all(tape, cx)) else { return whole };
-    let tokens = |r: &Rendered| {
-        cost::tokens(&r.text) + r.header.as_ref().map_or(0, |w| HEADER_TOKENS + cost::tokens(w))
-    };
-    let most = whole.as_ref().map_or_else(|| cost::tokens(tape.src()), tokens);
-    if tokens(&part) < most { Some(part) } else { whole }
+    let part = policy::reduce(tape, cx).and_then(|reduced| reduced.finish(|tape| encode_all(tape, cx)));
+    match part {
+        Some(part) if policy::is_worth_it(tape.src(), whole.as_ref(), &part, cx) => Some(part),
+        _ => whole,
+    }
 }
 
 /// The same, whatever a policy says.

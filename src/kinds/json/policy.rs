@@ -19,12 +19,15 @@ use super::tape::{Id, Kind, NONE, Tape};
 use super::text;
 use crate::kinds::{Context, Source};
 use crate::mark::{self, MARK_OPEN, Omission, Rendered, Unit};
+use crate::options::Retrieval;
 use crate::score::terms;
 
 /// What is said in the mark between the policy's version and the fields.
 const LEAVES_OUT: &str = " leaves out ";
 /// The mark names the fields up to so many characters, and says how many more there are.
 const MAX_NAMES_CHARS: usize = 400;
+/// What the line with a hash takes, in tokens.
+const MAX_HASH_TOKENS: usize = 30;
 /// The beginning of a value, in bytes, in which a word of failure makes its field stay.
 const FAILURE_BYTES: usize = 40;
 
@@ -66,6 +69,22 @@ pub fn reduce(tape: &Tape<'_>, cx: &Context<'_>) -> Option<Reduced> {
     let label = format!("policy {}{LEAVES_OUT}{names}", policy.version());
     mark::write_long_mark(&mut out.mark, Unit::Value, 1, count, Some(&label));
     Some(out)
+}
+
+/// Whether a text is shorter without the fields than with them, a hash included that it has for them alone.
+pub fn is_worth_it(source: &str, whole: Option<&Rendered>, part: &Rendered, cx: &Context<'_>) -> bool {
+    let count = |rendered: &Rendered| {
+        let mut text = String::with_capacity(rendered.text.len() + 100);
+        if let Some(words) = &rendered.header {
+            mark::write_header(&mut text, "json", &rendered.text, words);
+        }
+        text.push_str(&rendered.text);
+        cx.tokens.count(&text)
+    };
+    let has_hash =
+        cx.options.retrieval == Retrieval::Off || whole.is_some_and(|whole| !whole.omissions.is_empty());
+    let hash = if has_hash { 0 } else { MAX_HASH_TOKENS };
+    count(part) + hash < whole.map_or_else(|| cx.tokens.count(source), count)
 }
 
 /// The mark that a body begins with, its line break included, and the rest.
@@ -130,9 +149,17 @@ impl Named {
 
     /// Whether all words of a key are named.
     fn names(&self, key: &str) -> bool {
-        let mut all = Vec::new();
-        terms::for_each_word(key, |word| terms::for_each_hump(word, |hump| all.push(terms::stem(hump))));
-        !all.is_empty() && all.iter().all(|term| self.terms.contains(term))
+        let (mut words, mut named) = (0, 0);
+        // The stem of a plural may be another one: "speed" is not read as that of "speeds".
+        let is_named =
+            |hump: &str| [hump, &format!("{hump}s")].iter().any(|w| self.terms.contains(&terms::stem(w)));
+        terms::for_each_word(key, |word| {
+            terms::for_each_hump(word, |hump| {
+                words += 1;
+                named += usize::from(is_named(hump));
+            });
+        });
+        words > 0 && named == words
     }
 }
 
@@ -357,4 +384,97 @@ impl Cutter<'_, '_> {
 /// Whether a value is a scalar or an empty container.
 fn is_leaf(tape: &Tape<'_>, id: Id) -> bool {
     tape.is_empty(id) || !matches!(tape.kind(id), Kind::Object | Kind::Array)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::options::{Level, Options};
+    use crate::policy::Policy;
+    use crate::request::ToolCall;
+    use crate::score::Query;
+    use crate::tokens::Counter;
+
+    /// The JSON without what goes, the mark, and the bytes that went.
+    fn reduced(src: &str, drop: &str, question: &str, level: Level) -> Option<(String, String, Vec<String>)> {
+        let digest = super::super::fields(src).unwrap().0;
+        let document = format!(
+            r#"{{"headroom_policy":1,"version":4,"tools":{{"t":{{"{digest}":{{"drop":{drop}}}}}}}}}"#
+        );
+        let policy = Some(Arc::new(Policy::parse(&document).unwrap()));
+        let options = Options { policy, level, ..Options::default() };
+        let call =
+            ToolCall { name: "t".into(), arguments: "{}".into(), beside: String::new(), edited: false };
+        let cx = Context {
+            tokens: &Counter::for_model("gpt-4o"),
+            query: &Query::new(question, ""),
+            options: &options,
+            tool: Some(&call),
+            source: Source::ToolOutput,
+        };
+        let out = reduce(&Tape::parse(src).unwrap(), &cx)?;
+        let gone = out.cuts.iter().map(|cut| src[cut.range.clone()].to_owned()).collect();
+        Some((out.json, out.mark, gone))
+    }
+
+    #[test]
+    fn members_go_with_their_commas() {
+        let src = r#"[ {"a": 1, "b": [2, 3], "c": {"x": 4, "id": 5}}, {"b":[],"a":6,"c":{"x":7}}, {"a":8} ]"#;
+        let cut = |drop: &str| {
+            let (json, mark, gone) = reduced(src, drop, "", Level::Balanced).unwrap();
+            (json, mark, gone.join(" | "))
+        };
+        let (json, mark, gone) = cut(r#"["$[].a"]"#);
+        assert_eq!(json, r#"[{"b":[2, 3],"c":{"x": 4, "id": 5}},{"b":[],"c":{"x":7}},{}]"#);
+        assert_eq!(mark, "[… 3 values 1-3: policy 4 leaves out a]");
+        assert_eq!(gone, r#""a": 1 | "a":6 | "a":8"#);
+        let (json, mark, gone) = cut(r#"["$[].b[]", "$[].c"]"#);
+        assert_eq!(json, r#"[{"a":1,"c":{"id":5}},{"a":6},{"a":8}]"#);
+        assert_eq!(mark, "[… 5 values 1-5: policy 4 leaves out b, c.x]");
+        assert_eq!(gone, r#""b": [2, 3] | "x": 4 | "b":[] | "c":{"x":7}"#);
+        assert_eq!(cut(r#"["$[]"]"#).0, r#"[{"c":{"id":5}},{},{}]"#);
+    }
+
+    #[test]
+    fn nothing_goes_where_nothing_may() {
+        let src = r#"{"rows":[{"speed":1,"note":"x"}],"list":[1,{"k":2}],"log":{"error":{"hint":3}}}"#;
+        assert!(reduced(src, r#"["$.rows[].speed"]"#, "", Level::Lossless).is_none());
+        assert!(reduced(src, r#"["$.rows[].speed"]"#, "what are the speeds?", Level::Aggressive).is_none());
+        assert!(reduced(src, r#"["$.rows[].other"]"#, "", Level::Balanced).is_none());
+        assert!(reduced(src, r#"["$.log"]"#, "", Level::Balanced).is_none(), "an error");
+        assert!(reduced(src, r#"["$.rows","$.list","$.log","$.list[]"]"#, "", Level::Balanced).is_some());
+        assert!(reduced(r#"{"a":1,"b":{"c":2}}"#, r#"["$.a","$.b"]"#, "", Level::Balanced).is_none(), "all");
+        // A scalar of a list of which an object stays.
+        let (json, _, _) =
+            reduced(r#"{"l":[1,{"k":2,"id":3}]}"#, r#"["$.l[]"]"#, "", Level::Balanced).unwrap();
+        assert_eq!(json, r#"{"l":[1,{"id":3}]}"#);
+    }
+
+    #[test]
+    fn a_mark_is_told_from_the_body() {
+        let mark = "[… 3 values 1-3: policy 4 leaves out a]\n";
+        assert_eq!(split_mark(&format!("{mark}[1]")), (mark, "[1]"));
+        for body in [
+            "[1]",
+            "[… 3 records 1-3]\n[1]",
+            "[… 3 values 1-3: x]\n[1]",
+            "[… 3 values 1-3: policy 4 leaves out a]",
+        ] {
+            assert_eq!(split_mark(body), ("", body));
+        }
+    }
+
+    #[test]
+    fn long_lists_of_names_are_cut() {
+        let members: Vec<String> =
+            (b'a'..=b'z').map(|c| format!("\"{}\":0", char::from(c).to_string().repeat(30))).collect();
+        let drop: Vec<String> =
+            (b'a'..=b'z').map(|c| format!("\"$.{}\"", char::from(c).to_string().repeat(30))).collect();
+        let src = format!("{{\"id\":1,{}}}", members.join(","));
+        let (_, mark, _) = reduced(&src, &format!("[{}]", drop.join(",")), "", Level::Balanced).unwrap();
+        assert!(mark.ends_with(" more]") && mark.len() < 500, "{mark}");
+    }
 }

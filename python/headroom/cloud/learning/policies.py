@@ -253,11 +253,8 @@ def judged(connection: Connection, organisation_id: str, tool: str | None = None
     decided = {
         Field(row.tool, row.structure, row.path): row.state for row in connection.execute(sa.select(s).where(*theirs))
     }
-    elsewhere = shared.unused(connection, organisation_id)
-    return [
-        (f, policy.judge(f.path, evidence.get(f, Evidence()), decided.get(f), elsewhere.get(f, 0.0)))
-        for f in sorted({*evidence, *decided})
-    ]
+    known = [(field, evidence.get(field, Evidence())) for field in {*evidence, *decided}]
+    return policy.judge_all(known, decided, shared.unused(connection, organisation_id))
 
 
 def renew(connection: Connection, organisation_id: str, reason: str, actor: str) -> int:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from headroom.cloud import labels, metrics, wire
 from headroom.cloud.auth import Identity
+from headroom.cloud.bodies import need_json
 from headroom.cloud.errors import ServiceError
 from headroom.cloud.learning.applied import Applied
 from headroom.cloud.service import Service
@@ -16,7 +17,6 @@ from headroom.cloud.service import Service
 BYPASS = "x-headroom-bypass"
 FALLBACKS = "x-headroom-fallbacks"
 """Requests that the client has compressed itself since the last answer, because there was none."""
-JSON = "application/json"
 
 
 async def compress(request: Request, service: Service) -> Response:
@@ -35,12 +35,7 @@ async def compress(request: Request, service: Service) -> Response:
 
 async def _compress(request: Request, service: Service, who: Identity, started: float) -> Response:
     settings = service.settings
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:
-        raise ServiceError(
-            415, "content_type", "The body must be JSON and say so.", given=kind[:80], allowed=JSON,
-            action=f"Send the header Content-Type: {JSON}.", close=True,
-        )  # fmt: skip
+    need_json(request)
     await service.limiter.check(who)
     limit = min(settings.max_body_bytes, who.max_body_bytes or settings.max_body_bytes)
     # Refused before the body is read, so that a service at its limit spends nothing on it.
@@ -97,4 +92,4 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
         )
         fallbacks = request.headers.get(FALLBACKS, "")
         service.learning.answered(who, unpacked, applied, done.cut if stored else [], fallbacks)
-        return Response(reply, media_type=JSON)
+        return Response(reply, media_type="application/json")

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headroom.cloud.auth import Identity
+from headroom.cloud.bodies import need_json
 from headroom.cloud.errors import ServiceError
 from headroom.cloud.learning import policies
 from headroom.cloud.service import Service
@@ -102,6 +103,7 @@ async def _identify(request: Request, service: Service, route: str, permission: 
 
 
 async def _body(request: Request, service: Service, limit: int, kind: Any) -> Any:
+    need_json(request)
     async with service.bodies.read(request, limit) as body:
         try:
             return msgspec.json.decode(body, type=kind)
