@@ -117,7 +117,7 @@ def test_policies_show_evidence(keyed: Service, admin: httpx.Client) -> None:
     assert admin.post("/dashboard/policies/import", data=form).status_code == 303
     (row,) = cells(admin.get("/dashboard/policies").text, "tools")
     assert row[:5] == ["lookup", "0123456789abcdef", "300", "3", "2"]
-    page = admin.get("/dashboard/policies/lookup").text
+    page = admin.get("/dashboard/policy?tool=lookup").text
     assert "3 fields, 2 dropped." in page
     link = html.unescape(re.search(r'href="([^"]*format=csv[^"]*)"', page)[1])  # type: ignore[index]
     lines = {line["path"]: line for line in csv.DictReader(io.StringIO(admin.get(link).text))}
@@ -130,7 +130,7 @@ def test_policies_show_evidence(keyed: Service, admin: httpx.Client) -> None:
         assert admin.post("/dashboard/policies/import", data={**form, "document": wrong}).status_code == 422
     for field in ({"state": "never"}, {"path": "a"}, {"structure": "x"}):
         asked = {"structure": "0123456789abcdef", "path": "$.a", "state": "pinned", "csrf": form["csrf"], **field}
-        assert admin.post("/dashboard/policies/lookup", data=asked).status_code == 422
+        assert admin.post("/dashboard/policy?tool=lookup", data=asked).status_code == 422
 
 
 # Exports
@@ -178,7 +178,7 @@ def test_headers(keyed: Service, reader: httpx.Client) -> None:
 
 
 def test_pages_have_no_script_style_or_address_of_others_in_them(admin: httpx.Client) -> None:
-    for path in (*PAGES, "/dashboard/policies/x", "/dashboard/sign-in"):
+    for path in (*PAGES, "/dashboard/policy?tool=x", "/dashboard/sign-in"):
         text = admin.get(path, follow_redirects=True).text
         assert not re.search(r"<script(?! src=\"/dashboard/static/)", text)
         assert not re.search(r"<style|\sstyle=|\son\w+=", text)

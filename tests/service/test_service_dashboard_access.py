@@ -18,7 +18,7 @@ PAGES = [entry.path for entry in MENU]
 # Signing in
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/dashboard/policies/export", "/dashboard/policies/x"])
+@pytest.mark.parametrize("path", [*PAGES, "/dashboard/policies/export", "/dashboard/policy?tool=x"])
 def test_without_a_session_every_page_leads_to_the_sign_in(keyed: Service, path: str) -> None:
     with browser(keyed) as client:
         reply = client.get(path, params={"range": "30d"})
@@ -136,7 +136,7 @@ POSTS = {
     "/dashboard/keys/revoke": {"name": "read"},
     "/dashboard/policies/learning": {"mode": "off"},
     "/dashboard/policies/import": {"document": '{"headroom_policy": 1, "tools": {}}'},
-    "/dashboard/policies/x": {"structure": "0" * 16, "path": "$.a", "state": "pinned"},
+    "/dashboard/policy": {"tool": "x", "structure": "0" * 16, "path": "$.a", "state": "pinned"},
     "/dashboard/sign-out": {"now": "yes"},
 }
 
@@ -182,7 +182,7 @@ def test_roles(keyed: Service, admin: httpx.Client, reader: httpx.Client) -> Non
     for path, fields in POSTS.items():
         if path != "/dashboard/sign-out":
             assert reader.post(path, data={**form, **fields}).status_code == 403
-    for page in ("/dashboard/policies", "/dashboard/policies/x"):
+    for page in ("/dashboard/policies", "/dashboard/policy?tool=x"):
         assert 'name="state"' not in reader.get(page).text
         assert 'name="mode"' not in reader.get(page).text
 

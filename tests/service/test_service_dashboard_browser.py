@@ -22,7 +22,7 @@ PAGES = {
     "breakdown-key": "/dashboard/breakdown?by=key&range=30d",
     "quality": "/dashboard/quality?range=30d",
     "policies": "/dashboard/policies",
-    "policy": "/dashboard/policies/search_flights",
+    "policy": "/dashboard/policy?tool=search_flights",
     "requests": "/dashboard/requests?range=30d",
     "keys": "/dashboard/keys",
     "audit": "/dashboard/audit",

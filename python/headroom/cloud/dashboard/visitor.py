@@ -106,7 +106,9 @@ async def form(request: Request, service: Service, visitor: Visitor) -> dict[str
         raise ServiceError(403, "wrong_origin", "The form was sent by another site.", close=True)
     async with service.bodies.read(request, MAX_FORM_BYTES) as body:
         try:
-            fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+            # PostgreSQL has no zero bytes in texts.
+            text = body.decode().replace("%00", "")
+            fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS))
         except ValueError:
             raise ServiceError(400, "invalid_form", "The form cannot be read.") from None
     if not hmac.compare_digest(fields.get(CSRF, "").encode(), visitor.csrf.encode()):

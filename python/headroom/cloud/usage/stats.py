@@ -95,6 +95,9 @@ def query(
             422, "invalid_parameter", f"`{labels[0]}` can be combined with a period only.", given=group_by
         )
     chosen = {name: values for name, values in (where or {}).items() if values}
+    # PostgreSQL has no zero bytes in texts, so none is equal to one with them.
+    if any("\0" in value for values in chosen.values() for value in values):
+        raise ServiceError(422, "invalid_parameter", "A filter has a zero byte in it.", allowed="text without")
     if labels and chosen:
         raise ServiceError(
             422, "invalid_parameter", f"Figures by `{labels[0]}` are not kept by {', '.join(chosen)}.",

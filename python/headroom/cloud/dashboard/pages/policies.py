@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -17,6 +17,8 @@ from headroom.cloud.learning import counters, policies
 from headroom.cloud.usage.rollup import DAY_S
 
 PATH = f"{HOME}/policies"
+TOOL_PATH = f"{HOME}/policy"
+"""The tool is a parameter: its name may have any characters."""
 MODES = {
     "on": "learn and apply",
     "observe": "learn, apply nothing",
@@ -81,7 +83,10 @@ async def show(page: Page) -> Response:
         return found, policies.versions(connection, id, SHOWN_VERSIONS), counts
 
     found, versions, counts = await page.ask(read)
-    rows = [{**row, "dropped_count": len(row["dropped"]), "href": _url(row["tool"])} for row in found["tools"]]
+    rows = [
+        {**row, "dropped_count": len(row["dropped"]), "href": f"{TOOL_PATH}?{urlencode({'tool': row['tool']})}"}
+        for row in found["tools"]
+    ]
     tools = Sheet("tools", "Tools", TOOLS, rows, "What was learned about the outputs of each.")
     tools.empty = "Nothing was learned yet: it takes some conversations with JSON from tools."
     made = Sheet("versions", "Versions", VERSIONS, [{**v, "state_class": "plain"} for v in versions])
@@ -102,7 +107,7 @@ def _counted(counts: dict[str, int]) -> Sheet:
 
 async def show_tool(page: Page) -> Response:
     """The evidence of one tool, field by field, with switches."""
-    tool = page.request.path_params["tool"]
+    tool = page.query.get("tool", "").replace("\0", "")
     found = await page.ask(policies.get_tool, page.who.organisation_id, tool)
     sheets = []
     for about in found["structures"]:
@@ -117,10 +122,10 @@ async def show_tool(page: Page) -> Response:
 async def set_field(page: Page) -> Response:
     """Pins or forbids a field, or leaves it to the evidence."""
     form = page.form
-    tool = page.request.path_params["tool"]
+    tool = form.get("tool", "")
     given = [form.get(name, "") for name in ("structure", "path", "state")]
     done = await page.ask(policies.set_state, page.who.organisation_id, page.visitor.actor, tool, *given)
-    return page.redirect(_url(tool), done=str(done["version"]), field=done["path"])
+    return page.redirect(TOOL_PATH, tool=tool, done=str(done["version"]), field=done["path"])
 
 
 async def set_mode(page: Page) -> Response:
@@ -156,7 +161,3 @@ async def take_over(page: Page) -> Response:
         raise ServiceError(422, "invalid_policy", "This is not JSON.", action="Paste the whole document.") from None
     await page.ask(policies.import_policy, page.who.organisation_id, page.visitor.actor, document)
     return page.redirect(PATH, done="imported")
-
-
-def _url(tool: str) -> str:
-    return f"{PATH}/{quote(tool, safe='')}"

@@ -38,7 +38,7 @@ COLUMNS = (
 
 async def show(page: Page) -> Response:
     """The page."""
-    chosen = {name: page.query.get(name, "")[:MAX_CHARS] for name in LISTS}
+    chosen = {name: page.query.get(name, "").replace("\0", "")[:MAX_CHARS] for name in LISTS}
     before = page.query.get("before", "")
     after = BEFORE.fullmatch(before)
     last = (int(after[1]), int(after[2])) if after else None
