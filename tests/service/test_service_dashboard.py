@@ -110,27 +110,28 @@ def test_requests_show_figures_and_no_content(keyed: Service, reader: httpx.Clie
 
 
 def test_policies_show_evidence(keyed: Service, admin: httpx.Client) -> None:
+    # A name that would be a path, a query and a parameter.
+    tool, structure = "db/look up?x=1&y", "0123456789abcdef"
     known = {"seen": 300, "used": 0, "retrieved": 0, "use_at_most": 0.01, "state": "dropped", "why": ""}
     fields = {"$.a": known, "$.b": {**known, "used": 200, "state": "kept"}, "$.c": known}
-    document = {"headroom_policy": 1, "tools": {"lookup": {"0123456789abcdef": {"drop": ["$.a"], "fields": fields}}}}
+    document = {"headroom_policy": 1, "tools": {tool: {structure: {"drop": ["$.a"], "fields": fields}}}}
     form = {"csrf": token(admin.get("/dashboard/policies").text), "document": json.dumps(document)}
     assert admin.post("/dashboard/policies/import", data=form).status_code == 303
     (row,) = cells(admin.get("/dashboard/policies").text, "tools")
-    assert row[:5] == ["lookup", "0123456789abcdef", "300", "3", "2"]
-    page = admin.get("/dashboard/policy?tool=lookup").text
+    assert row[:5] == [tool, structure, "300", "3", "2"]
+    (address,) = re.findall(r'href="(/dashboard/policy\?[^"]*)"', admin.get("/dashboard/policies").text)
+    page = admin.get(html.unescape(address)).text
     assert "3 fields, 2 dropped." in page
     link = html.unescape(re.search(r'href="([^"]*format=csv[^"]*)"', page)[1])  # type: ignore[index]
     lines = {line["path"]: line for line in csv.DictReader(io.StringIO(admin.get(link).text))}
     assert {path: line["state"] for path, line in lines.items()} == {"$.a": "dropped", "$.b": "kept", "$.c": "dropped"}
-    assert admin.get("/dashboard/policies/export").json()["tools"]["lookup"]["0123456789abcdef"]["drop"] == [
-        "$.a",
-        "$.c",
-    ]
+    exported = admin.get("/dashboard/policies/export").json()
+    assert exported["tools"][tool][structure]["drop"] == ["$.a", "$.c"]
     for wrong in ("", "[", '{"headroom_policy": 2}'):
         assert admin.post("/dashboard/policies/import", data={**form, "document": wrong}).status_code == 422
     for field in ({"state": "never"}, {"path": "a"}, {"structure": "x"}):
-        asked = {"structure": "0123456789abcdef", "path": "$.a", "state": "pinned", "csrf": form["csrf"], **field}
-        assert admin.post("/dashboard/policy?tool=lookup", data=asked).status_code == 422
+        asked = {"tool": tool, "structure": structure, "path": "$.a", "state": "pinned", "csrf": form["csrf"], **field}
+        assert admin.post("/dashboard/policy", data=asked).status_code == 422
 
 
 # Exports
