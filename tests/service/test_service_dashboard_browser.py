@@ -14,7 +14,7 @@ from headroom.cloud.database import make_engine, migrate
 from playwright.sync_api import Browser, Page, expect
 from running import Service, service
 
-EVENTS, DAYS = 2500, 40.0
+EVENTS, DAYS = 3000, 70.0
 PAGES = {
     "overview": "/dashboard?range=30d",
     "breakdown-model": "/dashboard/breakdown?by=model&range=30d",
@@ -151,7 +151,7 @@ def test_range_and_filters_are_in_the_url(seeded: Service, browser: Browser, mad
         # Dates in place of a range.
         page.goto("/dashboard")
         page.get_by_text("Dates", exact=True).click()
-        page.get_by_label("From").fill("2026-01-01")
+        page.get_by_label("From", exact=True).fill("2026-01-01")
         page.get_by_role("button", name="Show").click()
         page.wait_for_url("**/dashboard?from=2026-01-01&until=*")
         settle(page)
