@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi') Cargo.toml pyproject.toml $(wildcard build.rs)
+SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.html' -o -name '*.css' -o -name '*.js' -o -name '*.svg') Cargo.toml pyproject.toml $(wildcard build.rs)
 
 .PHONY: audit bench-service test-faults help demo test test-rust test-oracle test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality learning examples build wheel clean
 .DEFAULT_GOAL := help
@@ -34,19 +34,20 @@ test-python: build servers ## tests of the package, against the built wheel
 hammer: build servers ## two processes on one store for a minute each, with kills in between
 	HEADROOM_HAMMER_S=60 $(BIN)/python -m pytest -s tests/stores/test_hammer.py
 
-# The tests start servers of their own. Debian's packages are installed where that needs no question. Of a cluster that
-# the package starts by itself nothing is used.
+# The tests start servers and a browser of their own. Debian's packages are installed where that needs no question. Of a
+# cluster that the package starts by itself nothing is used.
 servers:
-	@have() { command -v redis-server >/dev/null && { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1; }; \
+	@have() { command -v redis-server >/dev/null && command -v chromium >/dev/null && \
+	    { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1; }; \
 	have && exit 0; \
 	as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
 	if command -v apt-get >/dev/null; then \
 	    export DEBIAN_FRONTEND=noninteractive; \
-	    install="$$as_root apt-get install -y -qq --no-install-recommends redis-server postgresql"; \
+	    install="$$as_root apt-get install -y -qq --no-install-recommends redis-server postgresql chromium"; \
 	    $$install >/dev/null 2>&1 || { $$as_root apt-get update -qq && $$install; } || true; \
 	fi; \
 	have || { \
-	    echo "The tests need redis-server and PostgreSQL (Debian: apt install redis-server postgresql)." >&2; \
+	    echo "The tests need Redis, PostgreSQL and Chromium (Debian: apt install redis-server postgresql chromium)." >&2; \
 	    exit 1; }
 
 test-matrix: build ## the LiteLLM wire tests on the oldest, a middle and the newest version

@@ -38,6 +38,7 @@ COMMANDS = (
     Command("mcp", "headroom.commands.mcp", "serve compression and retrieval to an MCP client"),
     Command("serve", "headroom.commands.serve", "run the service that proxies share"),
     Command("keys", "headroom.commands.keys", "make, list, rotate and revoke keys of the service"),
+    Command("stats", "headroom.commands.stats", "show what the service saved: the dashboard's overview"),
     Command("usage", "headroom.commands.usage", "export usage events of the service"),
     Command("migrate", "headroom.commands.migrate", "bring the service's database to a revision"),
 )

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from headroom.cloud import tracing
+from headroom.cloud.dashboard import routes as dashboard
+from headroom.cloud.dashboard.page import HOME
 from headroom.cloud.edge import Edge
 from headroom.cloud.guard import GuardedProtocol
 from headroom.cloud.routes import compress, figures, health, policies, retrieve
@@ -60,6 +62,8 @@ def make_app(settings: ServiceSettings, traces: tracing.Tracing | None = None) -
         return bound
 
     routes = [Route(path, bind(endpoint), methods=[method]) for method, path, endpoint in ROUTES]
+    routes += [Route(page.path, dashboard.bind(page, service), methods=[page.method]) for page in dashboard.PAGES]
+    routes.append(Route(f"{HOME}/static/{{name}}", dashboard.bind_files(), methods=["GET"]))
     router = Router(routes, redirect_slashes=False, lifespan=lifespan)
 
     guarded = settings.loopback and not settings.allow_no_keys

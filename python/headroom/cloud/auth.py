@@ -109,14 +109,24 @@ class Auth:
             ServiceError: 401, 403, 503.
         """
         if self.open:
-            assert self._local is not None
-            return self._local
-        identity = await self._by_key(_given_key(request))
+            return self.local
+        identity = await self.by_key(_given_key(request))
         request.scope["state"]["about"].update(organisation=identity.organisation_id, key=identity.key_id)
         identity.need(permission)
         return identity
 
-    async def _by_key(self, key: str | None) -> Identity:
+    @property
+    def local(self) -> Identity:
+        """Who asks where requests need no key."""
+        assert self._local is not None
+        return self._local
+
+    async def by_key(self, key: str | None) -> Identity:
+        """Whose key this is.
+
+        Raises:
+            ServiceError: 401, 503.
+        """
         prefix = keys.prefix_of(key) if key else None
         if key is None or prefix is None:
             raise _unauthorised("There is no key in the request." if not key else "The key has not the form of a key.")
@@ -124,6 +134,10 @@ class Auth:
         same = hmac.compare_digest(row.digest if row else UNKNOWN_DIGEST, keys.digest_of(key))
         if row is None or not same or not row.valid(time.time()):
             raise _unauthorised("The key is unknown, expired or revoked.")
+        return self.by_row(row)
+
+    def by_row(self, row: KeyRow) -> Identity:
+        """Whose key the database knows like this."""
         return Identity(
             row.organisation_id,
             row.organisation,

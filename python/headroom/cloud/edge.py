@@ -70,7 +70,10 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode()), *SECURITY]
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                # Pages and their files have a policy and a cache of their own.
+                given_names = {name for name, _ in headers}
+                headers.extend(header for header in SECURITY if header[0] not in given_names)
                 if scope["scheme"] == "https":
                     headers.append(HSTS)
                 message = {**message, "headers": headers}

@@ -77,6 +77,11 @@ def _rows(connection: Connection, *where: Any) -> list[KeyRow]:
     return [KeyRow(**row) for row in found.mappings()]
 
 
+def by_id(connection: Connection, id: str) -> KeyRow | None:
+    """The key of this id, revoked or not."""
+    return next(iter(_rows(connection, tables.keys.c.id == id)), None)
+
+
 def by_prefixes(connection: Connection, prefixes: list[str]) -> list[KeyRow]:
     """The keys with these prefixes, revoked ones too."""
     return _rows(connection, tables.keys.c.prefix.in_(prefixes))
@@ -148,7 +153,9 @@ def create(
     }
     connection.execute(tables.keys.insert().values(row))
     log(connection, organisation_id, actor, "key.create", id, name=name, role=role)
-    return key, _rows(connection, tables.keys.c.id == id)[0]
+    made = by_id(connection, id)
+    assert made is not None
+    return key, made
 
 
 def list_keys(connection: Connection, organisation_name: str | None = None) -> list[KeyRow]:

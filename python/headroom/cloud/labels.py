@@ -13,6 +13,9 @@ import msgspec
 
 MAX_TOOLS = 16
 MAX_CHARS = 64
+MESSAGE = "(message)"
+MODEL_ITEMS = frozenset({"function_call", "reasoning"})
+"""Items of the Responses API that a model makes, beside messages of the role assistant."""
 
 # First match wins; a prefix as LiteLLM writes it ("bedrock/…") goes before all of them.
 PROVIDERS = (
@@ -77,9 +80,24 @@ def tools(messages: bytes) -> list[str]:
     return list(found)[:MAX_TOOLS]
 
 
+def newest_turn(messages: bytes) -> int:
+    """Index of the first message after the model's last: what is before it was sent in an earlier request already."""
+    try:
+        rows = _rows.decode(messages)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return 0
+    ends = (i for i in reversed(range(len(rows))) if rows[i].role == "assistant" or rows[i].type in MODEL_ITEMS)
+    return next(ends, -1) + 1
+
+
 def clean(name: str) -> str:
     """A name fit for a column and a log: no spaces or control characters, bounded."""
     return _NAME.sub("_", name[:MAX_CHARS])
+
+
+def origin(tool: str) -> str:
+    """The tool whose output an original is; a text of the user's has a name of its own."""
+    return clean(tool) or MESSAGE
 
 
 def provider(model: str) -> str:

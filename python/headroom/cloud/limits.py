@@ -50,17 +50,19 @@ class Limiter:
 
     async def check(self, who: Identity) -> None:
         """Raises 429 if the key has used up its requests."""
-        limit = who.requests_per_minute
-        if limit is None:
-            return
-        wait_s = await self._shared(who.key_id, limit)
+        if who.requests_per_minute is not None:
+            await self.take(who.key_id, who.requests_per_minute, "The key has used up its requests.")
+
+    async def take(self, name: str, limit: int, message: str) -> None:
+        """Takes one of the `limit` requests a minute of whatever has this name; raises 429 if none is left."""
+        wait_s = await self._shared(name, limit)
         if wait_s is None:
-            wait_s = self._alone(who.key_id, limit if self._script is not None else max(1, limit // self._workers))
+            wait_s = self._alone(name, limit if self._script is not None else max(1, limit // self._workers))
         if wait_s > 0:
             raise ServiceError(
                 429,
                 "rate_limited",
-                "The key has used up its requests.",
+                message,
                 allowed=f"{limit} requests a minute",
                 action="Wait for the time in Retry-After, or ask for a larger limit.",
                 retry_after_s=wait_s + 0.5,

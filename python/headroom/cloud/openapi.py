@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from headroom import __version__
-from headroom.cloud.usage.stats import GROUPS
+from headroom.cloud.usage.stats import FILTERS, GROUPS
 
 ERRORS = {
     "400": "The body is not usable JSON, cannot be unpacked, or its sender went away.",
@@ -43,6 +43,8 @@ EXAMPLE = {
     "model_limit": 200_000,
     "config": {"mode": "ccr"},
 }
+
+FILTER_EXAMPLES = {"model": "gpt-4o", "provider": "openai", "level": "balanced", "key": "key_0123456789abcdef"}
 
 
 def document() -> dict[str, Any]:
@@ -107,6 +109,8 @@ def _paths() -> dict[str, Any]:
                     _query("from", "Date, time, or an age like `24h`; default: a day before `to`.", "7d"),
                     _query("to", "Date, time, or an age; default: now.", "0m"),
                     _query("group_by", f"Up to four, comma-separated, of: {', '.join(GROUPS)}.", "model,day"),
+                    _query("step", "minute, hour or day: the range is widened to whole ones.", "day"),
+                    *(_query(name, f"Only this {name}; may be repeated.", FILTER_EXAMPLES[name]) for name in FILTERS),
                 ],
                 "responses": _responses("Stats", "401 403 421 422 503"),
             }

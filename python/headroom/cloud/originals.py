@@ -10,16 +10,18 @@ import logging
 import re
 import time
 
-from headroom.cloud import logs, metrics
+from headroom.cloud import labels, logs, metrics
 from headroom.cloud.auth import Identity
 from headroom.cloud.errors import ServiceError, unavailable
 from headroom.cloud.settings import ServiceSettings
+from headroom.compression import Origin
 from headroom.errors import RetrievalError, StoreError
 from headroom.retrieval import Wanted
 from headroom.stores import Store, open_store
 
 HASH = re.compile(r"[0-9a-f]{12,24}")
 MAX_QUERY_CHARS = 10_000
+ORIGIN = "\x1eorigin\x1f"
 LOG_EVERY_S = 10.0
 """A store that fails is said so often, not with every request."""
 
@@ -38,10 +40,11 @@ class Originals:
         self._store: Store = open_store(store_url(settings), ttl_s=settings.original_ttl_s)
         self._quiet_until = 0.0
 
-    async def keep(self, who: Identity, originals: dict[str, str]) -> bool:
+    async def keep(self, who: Identity, originals: dict[str, str], origins: dict[str, Origin]) -> bool:
         """True once all of them are kept."""
+        packed = {hash: _with_origin(text, origins[hash]) for hash, text in originals.items()}
         try:
-            await self._store.aput(who.organisation_id, originals)
+            await self._store.aput(who.organisation_id, packed)
         except StoreError as error:
             metrics.originals_failed.inc(len(originals))
             now = time.monotonic()
@@ -52,8 +55,8 @@ class Originals:
         metrics.originals_stored.inc(len(originals))
         return True
 
-    async def get(self, who: Identity, hash: str) -> str:
-        """The original.
+    async def get(self, who: Identity, hash: str) -> tuple[str, Origin | None]:
+        """The original, and where it comes from.
 
         Raises:
             ServiceError: 404, 422, 503.
@@ -77,11 +80,25 @@ class Originals:
                 action="Run the tool again.",
             ) from None  # fmt: skip
         metrics.retrievals.labels("found").inc()
-        return text
+        return _without_origin(text)
 
     async def close(self) -> None:
         """Gives connections back."""
         await self._store.aclose()
+
+
+def _with_origin(text: str, origin: Origin) -> str:
+    """An entry: its first line says which tool and kinds, so that a retrieval can be counted by any worker."""
+    return f"{ORIGIN}{labels.clean(origin.tool)}\x1f{' '.join(origin.kinds)}\n{text}"
+
+
+def _without_origin(entry: str) -> tuple[str, Origin | None]:
+    """The text of an entry. Only the first line is ours; whatever follows is the text, though it look like one."""
+    head, newline, text = entry.partition("\n")
+    if not newline or not head.startswith(ORIGIN):
+        return entry, None
+    tool, _, kinds = head[len(ORIGIN) :].partition("\x1f")
+    return text, Origin(-1, tool, tuple(kinds.split()))
 
 
 def matching(hash: str, text: str, query: str) -> tuple[str, bool]:

@@ -161,7 +161,7 @@ def _say(settings: ServiceSettings, sock: socket.socket, keys_exist: bool) -> No
         f"headroom serves at {url}\n\n"
         f"  curl {url}/v1/compress{key} -H 'Content-Type: application/json' \\\n"
         """    -d '{"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}'\n\n"""
-        f'LiteLLM: HeadroomCallback(api_key="hdr_…", api_url="{url}"). Figures: {url}/v1/stats',
+        f'LiteLLM: HeadroomCallback(api_key="hdr_…", api_url="{url}"). Dashboard: {url}/dashboard',
         file=sys.stderr,
         flush=True,
     )

@@ -52,6 +52,9 @@ class ServiceSettings(BaseSettings):
     key_stale_s: float = Field(
         default=900.0, ge=0, le=86400, description="known keys go on working this long without database"
     )
+    sign_ins_per_minute: int = Field(
+        default=10, ge=1, description="tries to sign in at the dashboard, per client address"
+    )
 
     tls_cert: Path | None = Field(default=None, description="certificate chain, PEM")
     tls_key: Path | None = Field(default=None, description="private key, PEM")

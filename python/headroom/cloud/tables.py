@@ -65,6 +65,16 @@ audit = Table(
     Index("audit_by_organisation", "organisation_id", "at_s"),
 )
 
+sessions = Table(
+    "dashboard_sessions",
+    metadata,
+    # SHA-256 of the cookie: who reads the database cannot sign in with it.
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("key_id", String(32), ForeignKey("keys.id"), nullable=False),
+    Column("expires_s", BigInteger, nullable=False),
+    Index("sessions_by_expiry", "expires_s"),
+)
+
 events = Table(
     "usage_events",
     metadata,

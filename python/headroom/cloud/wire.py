@@ -21,7 +21,7 @@ from headroom.cloud.errors import ServiceError
 from headroom.cloud.learning.applied import NOTHING, Applied
 from headroom.cloud.learning.head import Head
 from headroom.cloud.learning.head import read as learning_head
-from headroom.compression import compress_body
+from headroom.compression import Origin, compress_body
 from headroom.integrations.asgi_body import NotDecoded, decode
 
 DEFAULT_MODEL = "gpt-4o"
@@ -74,6 +74,11 @@ class Compressed:
     originals: dict[str, str]
     seconds: float
     tools: list[str] = field(default_factory=list)
+    unchanged: str = ""
+    """As in `Event`."""
+    origins: dict[str, Origin] = field(default_factory=dict)
+    new_hashes: list[str] = field(default_factory=list)
+    """Hashes of originals that were not in an earlier request of the conversation."""
     cut: list[tuple[str, str, str]] = field(default_factory=list)
     """(hash, tool, text) of the originals, where a policy was applied."""
 
@@ -140,6 +145,7 @@ def compress(
     model = request.model or DEFAULT_MODEL
     head = b'{"model":' + msgspec.json.encode(model) + b',"messages":'
     level = config.level or level
+    min_tokens = max(min_tokens, config.min_tokens or 0)
     try:
         new, result = compress_body(
             head + raw + b"}",
@@ -147,7 +153,7 @@ def compress(
             request.model_limit or DEFAULT_LIMIT,
             level=level,
             target_ratio=config.target_ratio,
-            min_tokens=NEVER if bypass else max(min_tokens, config.min_tokens or 0),
+            min_tokens=NEVER if bypass else min_tokens,
             query=config.query,
             max_threads=1,
             retrieval=config.mode == "ccr",
@@ -173,7 +179,14 @@ def compress(
     )
     # Only strings of messages change, so the new list stands between the same head and the closing brace.
     messages = raw if new is None else new[len(head) : -1]
-    made = Compressed(messages, figures, result.originals, time.perf_counter() - start, labels.tools(raw))
+    unchanged = "below_min_tokens" if result.tokens_before < min_tokens else ""
+    new_hashes: list[str] = []
+    if result.origins:
+        first = labels.newest_turn(raw)
+        new_hashes = [hash for hash, origin in result.origins.items() if origin.message >= first]
+    seconds = time.perf_counter() - start
+    tools = labels.tools(raw)
+    made = Compressed(messages, figures, result.originals, seconds, tools, unchanged, result.origins, new_hashes)
     if applied.core is not None:
         made.cut = [(hash_, result.origins[hash_].tool, text) for hash_, text in result.originals.items()]
     return made

@@ -19,12 +19,13 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 T = TypeVar("T")
 
 PATH = "/v1/saas/compress"
 RETRIEVE_PATH = "/v1/retrieve/"
+STATS_PATH = "/v1/stats"
 CONNECT_TIMEOUT_S = 2.0
 MAX_IDLE = 8
 # A pooled connection that rested longer than this is likely closed at the other end.
@@ -36,6 +37,7 @@ REPLY_FACTOR = 6
 REPLY_SLACK = 1 << 20
 # The original of one message; larger ones do not fit a model either.
 MAX_ORIGINAL_BYTES = 64 << 20
+MAX_STATS_BYTES = 16 << 20
 
 
 class CloudError(Exception):
@@ -128,6 +130,21 @@ class CloudClient:
             if not isinstance(text, str):
                 raise CloudError("reply: no original")
             return text
+
+        return self._guarded(ask)
+
+    def stats(self, parameters: dict[str, str]) -> dict[str, Any]:
+        """The answer of `/v1/stats`.
+
+        Raises:
+            CloudError: it cannot be had, for example "status 403" for a key without figures.
+        """
+
+        def ask() -> dict[str, Any]:
+            reply = self._exchange("GET", f"{STATS_PATH}?{urlencode(parameters)}", None, MAX_STATS_BYTES)
+            if not isinstance(reply, dict):
+                raise CloudError("reply: no figures")
+            return reply
 
         return self._guarded(ask)
 

@@ -61,8 +61,9 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
             assert unpacked.head is not None
             applied = await service.learning.policies.ask(who, standing, unpacked.head)
             done = await lane.run(settings.request_timeout_s, compress_with, unpacked, applied)
-        stored = bool(done.originals) and await service.originals.keep(who, done.originals)
+        stored = bool(done.originals) and await service.originals.keep(who, done.originals, done.origins)
         reply = done.reply(stored)
+        new = [done.origins[hash] for hash in done.new_hashes] if stored else []
         figures = done.figures
         metrics.core_seconds.observe(done.seconds)
         metrics.tokens_before.inc(figures.tokens_before)
@@ -82,6 +83,9 @@ async def _compress(request: Request, service: Service, who: Identity, started: 
             bytes_in=len(body),
             core_us=int(done.seconds * 1e6),
             originals=len(figures.ccr_hashes),
+            origin_tools=[labels.origin(one.tool) for one in new],
+            origin_kinds=[kind for one in new for kind in one.kinds],
+            unchanged=done.unchanged,
         )
         request.scope["state"]["about"].update(
             model=labels.model(figures.model), tokens_before=figures.tokens_before, tokens_after=figures.tokens_after

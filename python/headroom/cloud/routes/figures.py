@@ -23,9 +23,9 @@ async def get_stats(request: Request, service: Service) -> Response:
     who = await service.auth.identify(request, "read")
     given = request.query_params
     groups = [name for part in given.getlist("group_by") for name in part.split(",") if name]
-    found = await service.database.run(
-        stats.query, service.settings, who.organisation_id, who.organisation, given.get("from"), given.get("to"), groups
-    )
+    where = {name: given.getlist(name) for name in stats.FILTERS}
+    asked = (given.get("from"), given.get("to"), groups, where, given.get("step"))
+    found = await service.database.run(stats.query, service.settings, who.organisation_id, who.organisation, *asked)
     return Response(msgspec.json.encode(found), media_type="application/json")
 
 

@@ -61,5 +61,5 @@ async def get_openapi(request: Request, service: Service) -> Response:
 async def root(request: Request, service: Service) -> Response:
     """What this is, for a person with a browser."""
     request.scope["state"]["about"]["route"] = "/"
-    body = {"service": "headroom", "version": __version__, "openapi": "/openapi.json"}
+    body = {"service": "headroom", "version": __version__, "dashboard": "/dashboard", "openapi": "/openapi.json"}
     return Response(msgspec.json.encode(body), media_type=JSON)

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from headroom.cloud import labels
 from headroom.cloud.errors import ServiceError
 from headroom.cloud.learning.learner import Retrieval
 from headroom.cloud.originals import matching
@@ -23,7 +24,8 @@ async def retrieve(request: Request, service: Service) -> Response:
     try:
         await service.limiter.check(who)
         hash_ = request.path_params["hash"]
-        text = original = await service.originals.get(who, hash_)
+        original, origin = await service.originals.get(who, hash_)
+        text = original
         query = request.query_params.get("query", "")
         complete = True
         if query.strip():
@@ -33,7 +35,8 @@ async def retrieve(request: Request, service: Service) -> Response:
         about["code"] = error.code
         service.record(who, "retrieve", error.code, started)
         raise
-    service.record(who, "retrieve", "ok", started)
+    known = {"origin_tools": [labels.origin(origin.tool)], "origin_kinds": list(origin.kinds)} if origin else {}
+    service.record(who, "retrieve", "ok", started, **known)
     service.learning.offer(Retrieval(who, hash_, query, original, text))
     body = {"hash": hash_, "original_content": text, "complete": complete}
     return Response(msgspec.json.encode(body), media_type="application/json")

@@ -26,3 +26,8 @@ class Event(msgspec.Struct, array_like=True):
     latency_us: int = 0
     core_us: int = 0
     originals: int = 0
+    origin_tools: list[str] = []
+    origin_kinds: list[str] = []
+    """Of each original that was issued for the first time, or retrieved: its tool, and its kinds."""
+    unchanged: str = ""
+    """Why nothing was saved, where a reason is known: below_min_tokens."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
@@ -60,10 +60,13 @@ def csv_header() -> bytes:
 
 def csv_rows(rows: list[Any]) -> bytes:
     """The lines of a page."""
+    return csv_lines([row[name] for name in FIELDS] for row in rows)
+
+
+def csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
+    """CSV that a spreadsheet takes for data only."""
     out = io.StringIO()
-    writer = csv.writer(out)
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in FIELDS])
+    csv.writer(out).writerows([_cell(value) for value in row] for row in rows)
     return out.getvalue().encode()
 
 

@@ -1,4 +1,4 @@
-"""Forgets usage past its age. Any worker may do it, at any time, as often as it likes."""
+"""Forgets usage and sessions past their age. Any worker may do it, at any time, as often as it likes."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def prune(connection: Connection, settings: ServiceSettings, now_s: int) -> int:
     deleted += connection.execute(
         t.delete().where(t.c.at_ms < (now_s - settings.keep_events_days * DAY_S) * 1000)
     ).rowcount
+    deleted += connection.execute(tables.sessions.delete().where(tables.sessions.c.expires_s < now_s)).rowcount
     s = tables.spools
     deleted += connection.execute(s.delete().where(s.c.updated_s < now_s - SPOOL_ROWS_DAYS * DAY_S)).rowcount
     return deleted + learning.prune(connection, settings, now_s)

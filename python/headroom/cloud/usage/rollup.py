@@ -6,6 +6,8 @@ that clients choose (models, tools) are bounded in number per organisation and d
 
 from __future__ import annotations
 
+import bisect
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +23,8 @@ PERIODS = (MINUTE_S, HOUR_S, DAY_S)
 SUMS = ("tokens_before", "tokens_after", "bytes_in", "latency_us", "core_us", "originals")
 MAX_NAMES = 500
 OTHER = "(other)"
+# Half a millisecond to half a minute in steps of the square root of two: a percentile is right to within a fifth.
+LATENCY_MS = tuple(round(0.5 * 2 ** (i / 2), 1) for i in range(33))
 
 
 class Names:
@@ -41,6 +45,38 @@ class Names:
         return OTHER
 
 
+def result(event: Event) -> str | None:
+    """What became of a request that could have been compressed; None for others."""
+    if event.action == "retrieve":
+        return None
+    if event.outcome != "ok":
+        return event.outcome
+    if event.action == "bypass":
+        return "bypass"
+    return "compressed" if event.tokens_after < event.tokens_before else event.unchanged or "nothing_to_save"
+
+
+def _about(event: Event) -> list[tuple[str, str]]:
+    """Labels that are not the client's: the result, and the upper bound in ms of the latency's step."""
+    found = result(event)
+    if found is None:
+        return []
+    labels = [("result", found)]
+    if event.outcome == "ok" and event.action == "compress":
+        step = min(bisect.bisect_left(LATENCY_MS, event.latency_us / 1000), len(LATENCY_MS) - 1)
+        labels.append(("latency", f"{LATENCY_MS[step]:g}"))
+    return labels
+
+
+def _originals(event: Event, names: Names, at_s: int) -> Counter[tuple[str, str]]:
+    """How many originals were issued ("cut") or retrieved ("got"), by tool and kind."""
+    what = "got" if event.action == "retrieve" else "cut"
+    found: Counter[tuple[str, str]] = Counter((f"{what}_kind", kind) for kind in event.origin_kinds)
+    for tool in event.origin_tools:
+        found[f"{what}_tool", names.bounded(event.organisation_id, "tool", tool, at_s)] += 1
+    return found
+
+
 def write(connection: Connection, events: Iterable[Event], names: Names, single: bool = True) -> None:
     """Adds the events to all figures, and writes them one by one if `single`."""
     rows: list[dict[str, Any]] = []
@@ -58,9 +94,11 @@ def write(connection: Connection, events: Iterable[Event], names: Names, single:
             start = at_s // period * period
             key = (period, start, e.organisation_id, e.key_id, e.action, e.outcome, model, e.provider, e.level)
             _add(figures, key, [1, *(getattr(e, name) for name in SUMS)])
-            for dimension, value in {*tools, *(("kind", kind) for kind in e.kinds)}:
+            for dimension, value in {*tools, *(("kind", kind) for kind in e.kinds), *_about(e)}:
                 label = (period, start, e.organisation_id, dimension, value)
                 _add(labels, label, [1, e.tokens_before, e.tokens_after])
+            for (dimension, value), times in _originals(e, names, at_s).items():
+                _add(labels, (period, start, e.organisation_id, dimension, value), [times, 0, 0])
     if rows and single:
         connection.execute(tables.events.insert(), rows)
     _upsert(connection, tables.rollups, figures)

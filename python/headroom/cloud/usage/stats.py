@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,14 +20,16 @@ from headroom.cloud.errors import ServiceError
 from headroom.cloud.learning import counters
 from headroom.cloud.settings import ServiceSettings
 from headroom.cloud.usage import prices
-from headroom.cloud.usage.rollup import DAY_S, HOUR_S, MINUTE_S, SUMS
+from headroom.cloud.usage.rollup import DAY_S, HOUR_S, LATENCY_MS, MINUTE_S, SUMS
 
 PERIODS = {"minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}
 COLUMNS = ("model", "provider", "level", "key", "outcome", "action")
-LABELS = ("tool", "kind")
+FILTERS = ("model", "provider", "level", "key")
+LABELS = ("tool", "kind", "result", "latency", "cut_tool", "cut_kind", "got_tool", "got_kind")
 GROUPS = (*COLUMNS, *LABELS, *PERIODS)
 MAX_MINUTES_S = 2 * DAY_S
 MAX_GROUPS = 5000
+PERCENTILES = {"latency_p50_ms": 0.5, "latency_p95_ms": 0.95}
 _RELATIVE = re.compile(r"(\d{1,4})(m|h|d)")
 _UNITS = {"m": MINUTE_S, "h": HOUR_S, "d": DAY_S}
 
@@ -59,8 +62,14 @@ def query(
     start: str | None,
     end: str | None,
     group_by: list[str],
+    where: Mapping[str, Sequence[str]] | None = None,
+    step: str | None = None,
 ) -> dict[str, Any]:
     """The answer of `/v1/stats`.
+
+    Args:
+        step: a name of `PERIODS`: the range is widened to whole ones; a period in `group_by` wins.
+        where: the values that count, by a name of `FILTERS`; no value: all of them.
 
     Raises:
         ServiceError: 422.
@@ -83,43 +92,57 @@ def query(
     labels = [g for g in group_by if g in LABELS]
     if labels and (len(labels) > 1 or any(g in COLUMNS for g in group_by)):
         raise ServiceError(
-            422, "invalid_parameter", "`tool` and `kind` can be combined with a period only.", given=group_by
+            422, "invalid_parameter", f"`{labels[0]}` can be combined with a period only.", given=group_by
         )
-    period = _period(settings, from_s, to_s, now_s, group_by)
+    chosen = {name: values for name, values in (where or {}).items() if values}
+    # PostgreSQL has no zero bytes in texts, so none is equal to one with them.
+    if any("\0" in value for values in chosen.values() for value in values):
+        raise ServiceError(422, "invalid_parameter", "A filter has a zero byte in it.", allowed="text without")
+    if labels and chosen:
+        raise ServiceError(
+            422, "invalid_parameter", f"Figures by `{labels[0]}` are not kept by {', '.join(chosen)}.",
+            given=group_by, allowed=list(COLUMNS), action="Leave out the filter, or group by something else.",
+        )  # fmt: skip
+    if step is not None and step not in PERIODS:
+        raise ServiceError(422, "invalid_parameter", "There is no such step.", given=step[:20], allowed=list(PERIODS))
+    asked = next((g for g in group_by if g in PERIODS), step)
+    period = PERIODS[asked] if asked else _period(settings, from_s, to_s, now_s)
     from_s, to_s = from_s // period * period, -(-to_s // period) * period
-    table = tables.label_rollups if labels else tables.rollups
-    within = _within(table, organisation_id, period, from_s, to_s)
+    columns = [_column(tables.rollups, name).in_(values) for name, values in chosen.items()]
+    within = (*_within(tables.rollups, organisation_id, period, from_s, to_s), *columns)
+    labelled = _within(tables.label_rollups, organisation_id, period, from_s, to_s)
     answer: dict[str, Any] = {
         "organisation": organisation,
-        "from": _iso(from_s),
-        "to": _iso(to_s),
+        "from": iso(from_s),
+        "to": iso(to_s),
         "period_s": period,
         "group_by": group_by,
-        "totals": _totals(connection, organisation_id, period, from_s, to_s),
         "learning": counters.read(connection, organisation_id, from_s, to_s),
     }
-    groups = (
-        _by_label(connection, table, within, labels[0], period, group_by)
-        if labels
-        else _by_column(connection, table, within, group_by)
-        if group_by
-        else []
-    )
+    groups = []
+    if labels:
+        groups = _by_label(connection, labelled, labels[0], group_by)
+    elif group_by:
+        groups = _by_column(connection, within, group_by)
+    totals = next(iter(_by_column(connection, within, [])), None) or _figures([], {})
+    # Steps of latency are kept for all requests together.
+    steps = {} if chosen else latencies(_by_label(connection, labelled, "latency", ["latency"]))
+    for name, share in PERCENTILES.items():
+        totals[name] = percentile(steps, share)
+    answer["totals"] = totals
     answer["groups"] = groups[:MAX_GROUPS]
     answer["groups_left_out"] = max(0, len(groups) - MAX_GROUPS)
     return answer
 
 
-def _period(settings: ServiceSettings, from_s: int, to_s: int, now_s: int, group_by: list[str]) -> int:
-    asked = next((PERIODS[g] for g in group_by if g in PERIODS), None)
-    if asked is not None:
-        return asked
+def _period(settings: ServiceSettings, from_s: int, to_s: int, now_s: int) -> int:
     if to_s - from_s <= MAX_MINUTES_S and now_s - from_s <= settings.keep_minutes_days * DAY_S:
         return MINUTE_S
     return HOUR_S if now_s - from_s <= settings.keep_hours_days * DAY_S else DAY_S
 
 
-def _iso(at_s: int) -> str:
+def iso(at_s: int) -> str:
+    """The moment as figures name it."""
     return datetime.datetime.fromtimestamp(at_s, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -136,15 +159,8 @@ def _column(table: sa.Table, name: str) -> Any:
     return table.c["key_id" if name == "key" else name]
 
 
-def _totals(connection: Connection, organisation_id: str, period: int, from_s: int, to_s: int) -> dict[str, Any]:
+def _by_column(connection: Connection, within: tuple[Any, ...], group_by: list[str]) -> list[dict[str, Any]]:
     table = tables.rollups
-    rows = _by_column(connection, table, _within(table, organisation_id, period, from_s, to_s), [])
-    return rows[0] if rows else _figures([], {})
-
-
-def _by_column(
-    connection: Connection, table: sa.Table, within: tuple[Any, ...], group_by: list[str]
-) -> list[dict[str, Any]]:
     # Model, action and outcome are needed for prices and counts, whatever is grouped by.
     wanted = [g for g in group_by if g in COLUMNS]
     times = [table.c.start_s] if any(g in PERIODS for g in group_by) else []
@@ -161,7 +177,7 @@ def _by_column(
 
 def _value(row: Any, name: str) -> Any:
     if name in PERIODS:
-        return _iso(row["start_s"])
+        return iso(row["start_s"])
     return row["key_id" if name == "key" else name]
 
 
@@ -205,8 +221,9 @@ def _figures(rows: list[Any], group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _by_label(
-    connection: Connection, table: sa.Table, within: tuple[Any, ...], dimension: str, period: int, group_by: list[str]
+    connection: Connection, within: tuple[Any, ...], dimension: str, group_by: list[str]
 ) -> list[dict[str, Any]]:
+    table = tables.label_rollups
     times = [table.c.start_s] if any(g in PERIODS for g in group_by) else []
     sums = [sa.func.sum(table.c[name]).label(name) for name in ("requests", "tokens_before", "tokens_after")]
     rows = connection.execute(
@@ -216,7 +233,7 @@ def _by_label(
     ).mappings()
     made = [
         {
-            "group": {g: row["value"] if g in LABELS else _iso(row["start_s"]) for g in group_by},
+            "group": {g: row["value"] if g in LABELS else iso(row["start_s"]) for g in group_by},
             "requests": int(row["requests"]),
             "tokens_before": int(row["tokens_before"]),
             "tokens_after": int(row["tokens_after"]),
@@ -225,6 +242,26 @@ def _by_label(
         for row in rows
     ]
     return _sorted(made, group_by)
+
+
+def latencies(groups: Iterable[dict[str, Any]]) -> dict[float, int]:
+    """Requests by the upper bound of their step in ms, from groups by `latency`."""
+    found: dict[float, int] = {}
+    for group in groups:
+        step = float(group["group"]["latency"])
+        found[step] = found.get(step, 0) + group["requests"]
+    return found
+
+
+def percentile(steps: Mapping[float, int], share: float) -> float | None:
+    """Milliseconds that `share` of the requests took at most, straight within a step; None without requests."""
+    left = share * sum(steps.values())
+    for step in sorted(steps):
+        if left <= steps[step]:
+            below = max((s for s in LATENCY_MS if s < step), default=0.0)
+            return round(below + (step - below) * left / steps[step], 2)
+        left -= steps[step]
+    return None
 
 
 def _sorted(made: list[dict[str, Any]], group_by: list[str]) -> list[dict[str, Any]]:
