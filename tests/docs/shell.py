@@ -24,7 +24,6 @@ PORT = "8787"
 
 HEADROOM = f"""#!/bin/sh
 if [ "$1" != serve ]; then exec {sys.executable} -m headroom "$@"; fi
-export HEADROOM_CLOUD_DATA_DIR="$FOLDER/state"
 setsid {sys.executable} -m headroom "$@" >"$FOLDER/serve.log" 2>&1 &
 echo $! >>"$FOLDER/pids"
 for _ in $(seq 600); do
@@ -69,7 +68,8 @@ def prepare(folder: Path, more: dict[str, str]) -> tuple[dict[str, str], int]:
         (programs / name).write_text(text)
         (programs / name).chmod(stat.S_IRWXU)
     port = free_port()
-    env = environment({**more, "FOLDER": str(folder), "HEADROOM_CLOUD_PORT": str(port), "NO_COLOR": "1"})
+    settings = {"HEADROOM_CLOUD_DATA_DIR": str(folder / "state"), "HEADROOM_CLOUD_PORT": str(port), "NO_COLOR": "1"}
+    env = environment({**more, **settings, "FOLDER": str(folder)})
     env["PATH"] = f"{programs}{os.pathsep}{env['PATH']}"
     return env, port
 
