@@ -89,6 +89,9 @@ bench-stages: ## criterion benchmarks of the core's stages
 quality: build $(VENV)/.bench-tools ## savings and facts kept beside peers (CASES=folder writes docs/quality.md, 5 min)
 	$(BIN)/python benches/quality.py $(CASES)
 
+coverage: build servers ## what no test reaches, by folder, into docs/coverage.md (30 min)
+	$(BIN)/python .ci/coverage_by_folder.py
+
 docs: $(VENV)/.tools ## builds the documentation site into site/, strictly
 	$(BIN)/python -m mkdocs build --strict --quiet
 
