@@ -20,6 +20,7 @@ pub mod blocks;
 pub mod compress;
 pub mod error;
 pub mod excerpt;
+mod hashed;
 pub mod kinds;
 pub mod mark;
 pub mod memo;

@@ -22,6 +22,8 @@
 
 use std::ops::Range;
 
+/// How long a mark is, about; only to make room for all of them at once.
+const BYTES_PER_MARK: usize = 48;
 /// What every mark starts with.
 pub const MARK_OPEN: &str = "[… ";
 /// What a header starts with; the kind's name, a colon and a count of lines follow.
@@ -232,7 +234,12 @@ fn starts_with_count(rest: &str) -> bool {
 /// Line-like units (lines, records, hunks, passages) get a mark on a line of its own; sentences get
 /// one inline. The separator after an omitted run is kept as the run had it (a final newline or none).
 pub fn render(source: &str, pieces: Vec<Piece>, transforms: Vec<&'static str>) -> Rendered {
-    let text = String::with_capacity(source.len() / 2);
+    let kept = |piece: &Piece| match piece {
+        Piece::Keep(range) => range.len(),
+        Piece::Encode { text, .. } => text.len(),
+        Piece::Omit { .. } => BYTES_PER_MARK,
+    };
+    let text = String::with_capacity(pieces.iter().map(kept).sum());
     let mut out = Rendered { text, transforms, ..Rendered::default() };
     for piece in pieces {
         match piece {

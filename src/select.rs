@@ -7,7 +7,7 @@ use crate::mark::{Omission, Piece, Unit};
 /// Splits `text` into lines, each with its newline. The ranges cover the text; the last line may
 /// have no newline. Linear; `\r\n` stays inside its line.
 pub fn lines(text: &str) -> Vec<Range<usize>> {
-    let mut out = Vec::with_capacity(text.len() / 40 + 1);
+    let mut out = Vec::with_capacity(memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1);
     let mut start = 0;
     for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
         out.push(start..end + 1);
@@ -17,6 +17,45 @@ pub fn lines(text: &str) -> Vec<Range<usize>> {
         out.push(start..text.len());
     }
     out
+}
+
+/// The lines of a text below 4 GiB, each with its newline; four bytes a line.
+pub(crate) struct Lines {
+    ends: Vec<u32>,
+}
+
+impl Lines {
+    /// Finds the lines of `text`, or none if it is too large.
+    pub(crate) fn new(text: &str) -> Self {
+        let mut ends = Vec::new();
+        if let Ok(len) = u32::try_from(text.len()) {
+            ends.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
+            if ends.last().is_none_or(|end| *end < len) && len > 0 {
+                ends.push(len);
+            }
+        }
+        Lines { ends }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Where line `i` begins: at the end of the one before.
+    pub(crate) fn start(&self, i: usize) -> usize {
+        i.checked_sub(1).map_or(0, |before| self.ends[before] as usize)
+    }
+
+    /// Where line `i` ends.
+    pub(crate) fn end(&self, i: usize) -> usize {
+        self.ends[i] as usize
+    }
+
+    /// How many lines begin before `at`.
+    pub(crate) fn before(&self, at: usize) -> usize {
+        if at == 0 { 0 } else { self.ends.partition_point(|end| (*end as usize) < at) + 1 }
+    }
 }
 
 /// Turns keep flags into pieces: neighbouring kept units become one `Keep`, each run of dropped

@@ -5,7 +5,7 @@ result = compress(messages, model="gpt-4o")
 client.chat.completions.create(model="gpt-4o", messages=result.messages)
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 from headroom._core import __version__
 from headroom.compression import (
@@ -29,7 +29,10 @@ from headroom.errors import (
     UnknownHashError,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from headroom.retrieval import aretrieve, retrieve
 
 __all__ = [

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
 
 from headroom import _core
 from headroom.errors import InvalidOptionError
+from headroom.records import cached, dataclass, field, replace
 
+TYPE_CHECKING = False  # `typing` is half of what an import may take
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any, Literal
+
     from headroom.stores.protocol import Store
 
-Level = Literal["lossless", "balanced", "aggressive"]
+    Level = Literal["lossless", "balanced", "aggressive"]
+    Originals = list[tuple[str, int, str, str, list[str]]]
+    """As the core returns them: hash, message, text, tool, kinds."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ class CompressResult:
     origins: dict[str, Origin] = field(default_factory=dict, repr=False)
     _omitted: tuple[Sequence[str], Sequence[str], bytes] = field(default=((), (), b""), repr=False)
 
-    @cached_property
+    @cached
     def omitted(self) -> list[Omitted]:
         """Everything that is not visible any more, in order. Made from the given texts when it is asked for."""
         return list(_omitted(*self._omitted))
@@ -199,7 +202,7 @@ class CompressResult:
         return self.tokens_saved / self.tokens_before if self.tokens_before else 0.0
 
 
-_CONFIG_FIELDS = tuple(f.name for f in fields(CompressConfig))
+_CONFIG_FIELDS = CompressConfig.__match_args__
 
 
 def make_config(config: CompressConfig | None, config_fields: dict[str, Any]) -> CompressConfig:
@@ -328,10 +331,6 @@ def compress_body(
     )
 
 
-_Originals = list[tuple[str, int, str, str, list[str]]]
-"""As the core returns them: hash, message, text, tool, kinds."""
-
-
 def _key(options: CompressConfig) -> bytes | None:
     """The secret that keys the hashes, where there are any."""
     if options.retrieval and options.retrieval_key is None:
@@ -350,7 +349,7 @@ def _store(options: CompressConfig) -> Store | None:
     return resolve(options.store)
 
 
-def _keep(store: Store | None, options: CompressConfig, originals: _Originals) -> None:
+def _keep(store: Store | None, options: CompressConfig, originals: Originals) -> None:
     """Puts the originals into the store, if there are any; a store that fails costs the retrieval alone."""
     if not originals:
         return
@@ -363,7 +362,7 @@ def _keep(store: Store | None, options: CompressConfig, originals: _Originals) -
         keep(store, options.owner, {hash_: text for hash_, _, text, _, _ in originals})
 
 
-def _origins(originals: _Originals) -> dict[str, Origin]:
+def _origins(originals: Originals) -> dict[str, Origin]:
     return {hash_: Origin(message, tool, tuple(kinds)) for hash_, message, _, tool, kinds in originals}
 
 

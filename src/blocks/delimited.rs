@@ -7,10 +7,11 @@
 //! compressed block, they must read as before.
 //! Cost: linear; failed searches for an end are remembered.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{MIN_PAYLOAD_BYTES, diffs, json, lines};
+
+use crate::hashed::FastMap;
 
 /// A delimited part of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,13 +154,13 @@ struct Fences {
     /// Lines that may be a fence, in order.
     lines: Vec<usize>,
     /// Per character: from this length on no closing fence follows any more.
-    hopeless: HashMap<char, usize>,
+    hopeless: FastMap<char, usize>,
 }
 
 impl Fences {
     fn new(text: &str, all: &[Range<usize>]) -> Self {
         let lines = (0..all.len()).filter(|i| fence(&text[all[*i].clone()]).is_some()).collect();
-        Fences { lines, hopeless: HashMap::new() }
+        Fences { lines, hopeless: FastMap::default() }
     }
 
     /// If line `i` opens a fence: the line that closes it.
@@ -231,7 +232,7 @@ fn fence(line: &str) -> Option<Fence> {
 /// Tags on lines of their own, or at the start and end of lines.
 struct Tags<'t> {
     /// Per tag: the lines that end with its closing tag, in order.
-    closing: HashMap<&'t str, Vec<usize>>,
+    closing: FastMap<&'t str, Vec<usize>>,
 }
 
 struct Section {
@@ -244,7 +245,7 @@ struct Section {
 
 impl<'t> Tags<'t> {
     fn new(text: &'t str, all: &[Range<usize>]) -> Self {
-        let mut closing: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut closing: FastMap<&str, Vec<usize>> = FastMap::default();
         for (i, line) in all.iter().enumerate() {
             if let Some(name) = closing_tag(&text[line.clone()]) {
                 closing.entry(name).or_default().push(i);

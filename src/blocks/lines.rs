@@ -26,7 +26,7 @@ pub(crate) fn paragraphs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     let mut out: Vec<Range<usize>> = Vec::new();
     let mut open = false;
     for line in lines(text, range) {
-        if text[line.clone()].trim().is_empty() {
+        if trim(&text[line.clone()]).is_empty() {
             open = false;
         } else if let Some(last) = out.last_mut().filter(|_| open) {
             last.end = line.end;
@@ -41,7 +41,22 @@ pub(crate) fn paragraphs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
 /// `line.trim_start()`, quicker for the spaces and tabs of an indentation.
 pub(crate) fn trim_start(line: &str) -> &str {
     let indent = line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
-    line[indent..].trim_start()
+    let inner = &line[indent..];
+    // Only a space or a part of a wider character may be white space still.
+    if inner.as_bytes().first().is_some_and(u8::is_ascii_graphic) { inner } else { inner.trim_start() }
+}
+
+/// `line.trim_end()`, quicker for a newline behind ASCII.
+fn trim_end(line: &str) -> &str {
+    let bytes = line.as_bytes();
+    let blank = bytes.iter().rev().take_while(|b| matches!(b, b' ' | b'\t'..=b'\r')).count();
+    let inner = &line[..line.len() - blank];
+    if inner.as_bytes().last().is_some_and(u8::is_ascii) { inner } else { inner.trim_end() }
+}
+
+/// `line.trim()`, quicker where ASCII stands at both ends.
+pub(crate) fn trim(line: &str) -> &str {
+    trim_end(trim_start(line))
 }
 
 fn head(line: &str) -> &str {
@@ -54,7 +69,7 @@ fn head(line: &str) -> &str {
 
 /// Whether a line was written by a program: log lines, code, tables, diffs, dumps.
 pub(crate) fn is_data(line: &str) -> bool {
-    let line = head(line).trim_end();
+    let line = trim_end(head(line));
     let words = trim_start(line);
     let indent = line.len() - words.len();
     // Marks of headings, quotes and lists are no symbols.
@@ -70,8 +85,8 @@ pub(crate) fn is_data(line: &str) -> bool {
     if body.ends_with([';', '{', '}']) && body.contains(['(', ')', '=', '{', '}', '<', '.']) {
         return true;
     }
-    let signs = if body.is_ascii() { Signs::of_ascii(body.as_bytes()) } else { Signs::of(body) };
-    if signs.tabs >= 2 || (signs.longest > MAX_WORD_CHARS && body.is_ascii()) {
+    let signs = Signs::of(body);
+    if signs.tabs >= 2 || (body.is_ascii() && has_long_run(body.as_bytes())) {
         return true;
     }
     let share = (signs.digits + 2 * signs.symbols) as f64 / signs.seen as f64;
@@ -118,35 +133,31 @@ struct Signs {
     /// Punctuation that written text has little of.
     symbols: usize,
     tabs: usize,
-    /// Length of the longest run without a blank.
-    longest: usize,
 }
 
-/// What a byte of ASCII says, one bit each. Bits are added up instead of being branched on: what comes
-/// next in a line cannot be guessed.
+/// What a byte counts for, 16 bits for each field of [`Signs`]. Counts are added up at once instead of
+/// being branched on: what comes next in a line cannot be guessed.
 mod sign {
-    pub(super) const VISIBLE: u8 = 1;
-    pub(super) const DIGIT: u8 = 2;
-    pub(super) const SYMBOL: u8 = 4;
-    /// A symbol if an [`INSIDE`] follows: it makes the word an identifier then.
-    pub(super) const JOINT: u8 = 8;
-    pub(super) const INSIDE: u8 = 16;
-    pub(super) const TAB: u8 = 32;
+    pub(super) const VISIBLE: u64 = 1;
+    pub(super) const DIGIT: u64 = 1 << 16;
+    pub(super) const SYMBOL: u64 = 1 << 32;
+    pub(super) const TAB: u64 = 1 << 48;
+    /// A symbol if a letter or a digit follows: it makes the word an identifier then. No count.
+    pub(super) const JOINT: u64 = 1 << 63;
 }
 
-const SIGNS: [u8; 128] = {
+static SIGNS: [u64; 256] = {
     use sign::*;
-    let mut signs = [VISIBLE; 128];
+    let mut signs = [0; 256];
     let mut b = 0;
-    while b < signs.len() {
+    while b < 128 {
         signs[b] = match b as u8 {
             b'\t' => TAB,
             b' ' | b'\n'..=b'\r' => 0,
-            b'0'..=b'9' => VISIBLE | DIGIT | INSIDE,
-            b',' | b':' | b';' | b'.' => VISIBLE | JOINT,
+            b'0'..=b'9' => VISIBLE + DIGIT,
+            b',' | b':' | b';' | b'.' => VISIBLE + JOINT,
             b'\'' | b'"' | b'?' | b'!' | b'(' | b')' | b'-' | b'*' | b'`' => VISIBLE,
-            other if other.is_ascii_punctuation() => VISIBLE | SYMBOL,
-            other if other.is_ascii_alphabetic() => VISIBLE | INSIDE,
+            other if other.is_ascii_punctuation() => VISIBLE + SYMBOL,
             _ => VISIBLE,
         };
         b += 1;
@@ -155,45 +166,35 @@ const SIGNS: [u8; 128] = {
 };
 
 impl Signs {
+    /// Of at most [`MAX_LOOK_BYTES`]: no field overflows.
     fn of(body: &str) -> Self {
-        let mut out = Signs::default();
         let bytes = body.as_bytes();
-        let mut word = 0;
-        for (i, c) in body.char_indices() {
-            let signs = match SIGNS.get(c as usize) {
-                Some(signs) => *signs,
-                None if c.is_whitespace() => 0,
-                None => sign::VISIBLE,
-            };
-            let next = bytes.get(i + 1).and_then(|b| SIGNS.get(usize::from(*b))).copied().unwrap_or(0);
-            out.add(signs, next, &mut word);
+        let mut sum = 0;
+        for (i, b) in bytes.iter().enumerate() {
+            let sign = SIGNS[usize::from(*b)];
+            sum += sign & !sign::JOINT;
+            if sign & sign::JOINT != 0 && bytes.get(i + 1).is_some_and(u8::is_ascii_alphanumeric) {
+                sum += sign::SYMBOL;
+            }
+        }
+        let field = |unit: u64| (sum / unit) as usize & 0xffff;
+        let mut out = Signs {
+            seen: field(sign::VISIBLE),
+            digits: field(sign::DIGIT),
+            symbols: field(sign::SYMBOL),
+            tabs: field(sign::TAB),
+        };
+        if !body.is_ascii() {
+            out.seen += body.chars().filter(|c| !c.is_ascii() && !c.is_whitespace()).count();
         }
         out
     }
+}
 
-    fn of_ascii(body: &[u8]) -> Self {
-        let mut out = Signs::default();
-        let mut word = 0;
-        let signs = |b: &u8| SIGNS[usize::from(b & 0x7f)];
-        let mut next = body.first().map_or(0, signs);
-        for b in body.iter().skip(1) {
-            let this = std::mem::replace(&mut next, signs(b));
-            out.add(this, next, &mut word);
-        }
-        out.add(next, 0, &mut word);
-        out
-    }
-
-    #[inline(always)]
-    fn add(&mut self, this: u8, next: u8, word: &mut usize) {
-        let has = |bit: u8| usize::from(this & bit != 0);
-        self.seen += has(sign::VISIBLE);
-        self.digits += has(sign::DIGIT);
-        self.symbols += has(sign::SYMBOL) + (has(sign::JOINT) & usize::from(next & sign::INSIDE != 0));
-        self.tabs += has(sign::TAB);
-        *word = (*word + 1) * has(sign::VISIBLE);
-        self.longest = self.longest.max(*word);
-    }
+/// Whether a run without a blank is longer than any written word.
+fn has_long_run(body: &[u8]) -> bool {
+    body.len() > MAX_WORD_CHARS
+        && body.split(|b| matches!(b, b' ' | b'\t'..=b'\r')).any(|word| word.len() > MAX_WORD_CHARS)
 }
 
 /// Whether a line stands in program text: data, or what code looks like beside it. An indented text of

@@ -27,6 +27,20 @@ const OTHER_NOUNS: &[&str] = &[
 /// The letters that the ASCII ones of both begin with, in lower case.
 const FIRST_LETTERS: &[u8] = b"acdeprsqw";
 
+/// Whether a byte is one of [`FIRST_LETTERS`], in either case.
+static IS_FIRST: [bool; 256] = {
+    let mut is_first = [false; 256];
+    let mut i = 0;
+    while i < FIRST_LETTERS.len() {
+        is_first[FIRST_LETTERS[i] as usize] = true;
+        is_first[FIRST_LETTERS[i].to_ascii_uppercase() as usize] = true;
+        i += 1;
+    }
+    is_first
+};
+
+/// A marker's number begins within so many bytes.
+const MAX_HEAD_BYTES: usize = 64;
 /// At most this many blanks and ornaments stand before a marker.
 const MAX_LEAD_BYTES: usize = 12;
 
@@ -43,6 +57,13 @@ pub struct Marker {
 
 /// The marker at the start of a line, if there is one.
 pub fn marker(line: &str) -> Option<Marker> {
+    // Most lines of most texts begin with another letter, or have no number near it.
+    let first = line.bytes().next()?;
+    if first.is_ascii_alphabetic() && !IS_FIRST[usize::from(first)]
+        || !line.bytes().take(MAX_HEAD_BYTES).any(|b| b.is_ascii_digit())
+    {
+        return None;
+    }
     let is_lead = |b: &u8| matches!(b, b' ' | b'#' | b'*' | b'-' | b'=' | b'<' | b'_' | b'>');
     let lead = line.bytes().take(MAX_LEAD_BYTES + 1).take_while(is_lead).count();
     if lead > MAX_LEAD_BYTES {
@@ -94,9 +115,7 @@ pub fn marker(line: &str) -> Option<Marker> {
 
 /// Whether `body` begins as a noun or a number in brackets does; most lines of most texts do not.
 fn may_begin(body: &str) -> bool {
-    body.bytes()
-        .next()
-        .is_some_and(|b| !b.is_ascii() || b == b'[' || FIRST_LETTERS.contains(&b.to_ascii_lowercase()))
+    body.bytes().next().is_some_and(|b| !b.is_ascii() || b == b'[' || IS_FIRST[usize::from(b)])
 }
 
 /// Bytes of a numbered noun at the start of `body` (0 if there is none), and whether it is a sure one.

@@ -48,7 +48,7 @@ fn wrapped(text: &str) -> Vec<Range<usize>> {
     }
     let mut open: Option<(&str, usize)> = None;
     for line in lines::lines(text, 0..text.len()) {
-        let words = text[line.clone()].trim();
+        let words = lines::trim(&text[line.clone()]);
         let Some(name) = words.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) else { continue };
         match open {
             None if WRAPPERS.contains(&name) => open = Some((name, line.end)),
@@ -72,7 +72,7 @@ fn fenced(text: &str) -> Vec<Range<usize>> {
     }
     let mut open = None;
     for line in lines::lines(text, 0..text.len()) {
-        let words = text[line.clone()].trim();
+        let words = lines::trim(&text[line.clone()]);
         match open {
             None if words.starts_with("```") && !words[3..].contains('`') => open = Some(line.end),
             Some(start) if words == "```" => {

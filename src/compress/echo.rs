@@ -9,15 +9,15 @@
 //! through their prints; then one look-up per line that is worth it, in at most [`MAX_PLACES`] places.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::print::{Anchor, Print, Spread, without_number};
+use super::print::{Anchor, Print, without_number};
 use super::text::Done;
 use super::written::Call;
+use crate::hashed::FastMap;
 use crate::mark::{self, Omission, Piece, Rendered, Unit};
-use crate::select;
+use crate::select::{self, Lines};
 
 /// Fewer lines than this are left alone unless they are long: a reader would rather see them.
 const MIN_RUN_LINES: usize = 2;
@@ -34,9 +34,9 @@ const MAX_PLACES: usize = 4;
 pub(super) struct Echoes<'t> {
     earlier: Vec<Earlier<'t>>,
     /// Where lines stand, by hash. Equality is checked on the text.
-    places: HashMap<u32, Places, Spread>,
+    places: FastMap<u32, Places>,
     /// Whole outputs, by hash.
-    wholes: HashMap<u64, usize>,
+    wholes: FastMap<u64, usize>,
     /// How many of `earlier` are in these tables: the last ones may never be looked for.
     indexed: usize,
     /// How many calls there were.
@@ -70,7 +70,7 @@ struct Earlier<'t> {
     number: usize,
     /// Whether its lines may be referred to one by one, or it only as a whole.
     by_line: bool,
-    lines: OnceCell<Vec<Range<usize>>>,
+    lines: OnceCell<Lines>,
 }
 
 enum From<'t> {
@@ -88,12 +88,13 @@ impl Earlier<'_> {
         }
     }
 
-    fn lines(&self) -> &[Range<usize>] {
-        self.lines.get_or_init(|| select::lines(self.text()))
+    fn lines(&self) -> &Lines {
+        self.lines.get_or_init(|| Lines::new(self.text()))
     }
 
     fn line(&self, i: usize) -> &str {
-        without_number(&self.text()[self.lines()[i].clone()])
+        let lines = self.lines();
+        without_number(&self.text()[lines.start(i)..lines.end(i)])
     }
 
     fn name(&self) -> String {
@@ -151,6 +152,9 @@ impl<'t> Echoes<'t> {
 
     /// A mark for the whole of a text, if what it has become (`visible`) stands in an earlier output.
     pub(super) fn whole(&self, source: &str, done: &Done) -> Option<Rendered> {
+        if self.wholes.is_empty() {
+            return None;
+        }
         let visible = done.visible(source);
         let earlier = &self.earlier[*self.wholes.get(&done.visible_print(source).whole)?];
         if visible.len() < MIN_RUN_BYTES || earlier.text() != visible {
@@ -162,69 +166,63 @@ impl<'t> Echoes<'t> {
         Some(mark::render(source, vec![Piece::Omit { omission, label }], vec!["echo"]))
     }
 
-    /// `text` with its echoes left out besides what was left out of it before (`gone`, with labels);
-    /// `None` if it has no echoes. `print` is that of the text; `own` says whether what the text itself
-    /// had before is looked for.
-    pub(super) fn lines(
-        &self,
-        text: &str,
-        print: &Print,
-        gone: Vec<(Omission, Option<String>)>,
-        own: bool,
-    ) -> Option<Rendered> {
+    /// The echoes in `text`, with labels, besides what was left out of it before (`gone`); in order.
+    /// `print` is that of the text; `own` says whether what the text itself had before is looked for.
+    pub(super) fn lines(&self, text: &str, print: &Print, gone: &[Labelled], own: bool) -> Vec<Labelled> {
         let known = |a: &&Anchor| {
             self.places.contains_key(&a.hash)
                 || own && print.repeats.binary_search_by_key(&a.line, |repeat| repeat.line).is_ok()
         };
         let mut anchors = print.anchors.iter().filter(known).peekable();
-        anchors.peek()?;
-        let units = select::lines(text);
-        let mut search = Search {
-            echoes: self,
-            print,
-            lines: units.iter().map(|r| without_number(&text[r.clone()])).collect(),
-            hidden: vec![false; units.len()],
-            from: 0,
-        };
-        for (omission, _) in &gone {
-            let first = units.partition_point(|unit| unit.start < omission.range.start);
-            let end = units.partition_point(|unit| unit.start < omission.range.end);
+        if anchors.peek().is_none() {
+            return Vec::new();
+        }
+        let lines = Lines::new(text);
+        let hidden = vec![false; lines.len()];
+        let mut search = Search { echoes: self, print, text, lines, hidden, from: 0 };
+        for (omission, _) in gone {
+            let first = search.lines.before(omission.range.start);
+            let end = search.lines.before(omission.range.end);
             search.hidden[first..end].fill(true);
         }
-        let mut omitted = gone;
-        let before = omitted.len();
+        let mut out = Vec::new();
         for anchor in anchors {
             let Some(echo) = search.at(anchor) else { continue };
             let (first, count) = (echo.own.start + 1, echo.own.len());
-            let range = units[echo.own.start].start..units[echo.own.end - 1].end;
-            omitted.push((Omission { range, unit: Unit::Line, first, count }, Some(echo.label)));
+            let range = search.lines.start(echo.own.start)..search.lines.end(echo.own.end - 1);
+            out.push((Omission { range, unit: Unit::Line, first, count }, Some(echo.label)));
         }
-        if omitted.len() == before {
-            return None;
-        }
-        omitted.sort_by_key(|(omission, _)| omission.range.start);
-        let mut pieces = Vec::with_capacity(2 * omitted.len() + 1);
-        let mut done = 0;
-        for (omission, label) in omitted {
-            if done < omission.range.start {
-                pieces.push(Piece::Keep(done..omission.range.start));
-            }
-            done = omission.range.end;
-            pieces.push(Piece::Omit { omission, label });
-        }
-        if done < text.len() {
-            pieces.push(Piece::Keep(done..text.len()));
-        }
-        Some(mark::render(text, pieces, vec!["echo"]))
+        out
     }
+}
+
+/// What is left out, and what its mark says of that.
+pub(super) type Labelled = (Omission, Option<String>);
+
+/// `text` with marks in place of what is left out, in any order.
+pub(super) fn render(text: &str, mut omitted: Vec<Labelled>) -> Rendered {
+    omitted.sort_by_key(|(omission, _)| omission.range.start);
+    let mut pieces = Vec::with_capacity(2 * omitted.len() + 1);
+    let mut done = 0;
+    for (omission, label) in omitted {
+        if done < omission.range.start {
+            pieces.push(Piece::Keep(done..omission.range.start));
+        }
+        done = omission.range.end;
+        pieces.push(Piece::Omit { omission, label });
+    }
+    if done < text.len() {
+        pieces.push(Piece::Keep(done..text.len()));
+    }
+    mark::render(text, pieces, vec!["echo"])
 }
 
 /// The search for echoes in one text, from top to bottom.
 struct Search<'s, 't> {
     echoes: &'s Echoes<'t>,
     print: &'s Print,
-    /// The lines without their numbers.
-    lines: Vec<&'s str>,
+    text: &'s str,
+    lines: Lines,
     /// Which of them are left out.
     hidden: Vec<bool>,
     /// Where the part begins in which nothing was decided yet.
@@ -243,6 +241,11 @@ struct Run {
 }
 
 impl Search<'_, '_> {
+    /// A line without its number.
+    fn line(&self, i: usize) -> &str {
+        without_number(&self.text[self.lines.start(i)..self.lines.end(i)])
+    }
+
     /// The echo around `anchor`, if there is one worth its mark.
     fn at(&mut self, anchor: &Anchor) -> Option<Echo> {
         let i = anchor.line as usize;
@@ -276,7 +279,7 @@ impl Search<'_, '_> {
     /// The longest run around line `i` that is the one around `line` of an earlier text.
     fn run_above(&self, i: usize, earlier: usize, line: usize) -> Option<Run> {
         let there = &self.echoes.earlier[earlier];
-        let same = |own: usize, line: usize| !self.hidden[own] && self.lines[own] == there.line(line);
+        let same = |own: usize, line: usize| !self.hidden[own] && self.line(own) == there.line(line);
         let back = (1..=(i - self.from).min(line)).take_while(|n| same(i - n, line - n)).count();
         let most = (self.lines.len() - i).min(there.lines().len() - line);
         let ahead = (0..most).take_while(|n| same(i + n, line + n)).count();
@@ -289,7 +292,7 @@ impl Search<'_, '_> {
         let at = self.print.repeats.binary_search_by_key(&i, |repeat| repeat.line as usize).ok()?;
         let line = self.print.repeats[at].first as usize;
         let same = |own: usize, line: usize| {
-            !self.hidden[own] && !self.hidden[line] && self.lines[own] == self.lines[line]
+            !self.hidden[own] && !self.hidden[line] && self.line(own) == self.line(line)
         };
         // Neither run may reach into the other.
         let most_back = (i - self.from).min(line).min(i - line - 1);
@@ -303,11 +306,12 @@ impl Search<'_, '_> {
     /// A run of the same text with its repetitions right behind it.
     fn repeated(&self, mut run: Run) -> Run {
         let period = run.own.len();
-        let unit = &self.lines[run.line..run.line + period];
-        while let Some(next) = self.lines.get(run.own.end..run.own.end + period)
-            && next == unit
-            && !self.hidden[run.own.end..run.own.end + period].contains(&true)
-        {
+        let is_again = |from: usize| {
+            from + period <= self.lines.len()
+                && (0..period)
+                    .all(|n| !self.hidden[from + n] && self.line(from + n) == self.line(run.line + n))
+        };
+        while is_again(run.own.end) {
             run.own.end += period;
             run.times += 1;
         }
@@ -317,8 +321,8 @@ impl Search<'_, '_> {
     fn is_worth_it(&self, run: Range<usize>) -> bool {
         let enough = if run.len() >= MIN_RUN_LINES { MIN_RUN_BYTES } else { MIN_LINE_BYTES };
         let mut bytes = 0;
-        self.lines[run].iter().any(|line| {
-            bytes += line.bytes().filter(|b| !b.is_ascii_whitespace()).count();
+        run.into_iter().any(|i| {
+            bytes += self.line(i).bytes().filter(|b| !b.is_ascii_whitespace()).count();
             bytes >= enough
         })
     }
@@ -341,7 +345,8 @@ mod tests {
         }
 
         fn lines_of(&self, text: &str) -> Option<Rendered> {
-            self.lines(text, &Print::new(text), Vec::new(), true)
+            let echoes = self.lines(text, &Print::new(text), &[], true);
+            (!echoes.is_empty()).then(|| render(text, echoes))
         }
     }
 

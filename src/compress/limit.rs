@@ -8,12 +8,12 @@
 //! yet, are squeezed. Instructions and the model's own words stay. Cost: one linear pass per rewrite.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::echo::Echoes;
+use super::echo::{self, Echoes};
 use super::text::{self, Block, Done};
 use super::{pointer, remains, turns, written};
+use crate::hashed::FastMap;
 use crate::kinds::Source;
 use crate::mark::{self, Unit};
 use crate::options::{Level, Options};
@@ -24,6 +24,11 @@ use crate::tokens::Counter;
 /// Share of the limit that a rewrite frees, and by which the conversation must grow before the next
 /// (a denominator: 1/4). A rewrite costs the provider's whole cached prefix once.
 const ROOM: usize = 4;
+/// What references leave out has at most so many times the tokens per byte of its text.
+const MAX_DENSITY: usize = 2;
+/// References that leave out less than this part of what is saved without them (a denominator: 1/8) are not
+/// tried in its place.
+const MAX_SHARE_OF_GAIN: usize = 8;
 /// Share of an older text that the first stage of squeezing aims at.
 const SQUEEZED_RATIO: f64 = 0.25;
 /// Share of the limit that the ends of a text may take together (a denominator: 1/8).
@@ -89,7 +94,7 @@ impl Ground<'_> {
             self.options.may_omit()
                 && !*left_out.get_or_init(|| self.jobs.iter().any(|job| self.text(*job).contains(LEFT_OUT)))
         };
-        let mut squeezed: HashMap<(usize, Stage), Arc<Done>> = HashMap::new();
+        let mut squeezed: FastMap<(usize, Stage), Arc<Done>> = FastMap::default();
         let mut form = |job: usize, stage: Stage| -> Arc<Done> {
             match stage {
                 Stage::None => base[job].clone(),
@@ -249,18 +254,38 @@ impl Ground<'_> {
 
     /// A text with references in it instead of being compressed as `result` has it.
     fn referring(&self, text: &str, result: &Done, echoes: &Echoes<'_>, by_line: bool) -> Option<Done> {
-        let whole = echoes.whole(text, result);
-        let find =
-            || echoes.lines(text, &result.source_print(text), Vec::new(), is_mostly_visible(text, result));
-        let mut echo = whole.or_else(|| by_line.then(find).flatten())?;
         let before = text::count(self.counter, text);
-        let mut after = text::count(self.counter, &echo.text);
+        let mut gain = before;
+        let mut echo = match echoes.whole(text, result) {
+            Some(whole) => whole,
+            None if !by_line => return None,
+            None => {
+                let found =
+                    echoes.lines(text, &result.source_print(text), &[], is_mostly_visible(text, result));
+                let left_out: usize = found.iter().map(|(omission, _)| omission.range.len()).sum();
+                // As if what is left out were denser than the text is.
+                gain = MAX_DENSITY * left_out * before / text.len().max(1);
+                if found.is_empty() || gain <= result.saved / MAX_SHARE_OF_GAIN {
+                    // Little is won even if all the rest is written as short as it is: see
+                    // `referring_besides`.
+                    return None;
+                }
+                echo::render(text, found)
+            }
+        };
         // What is left of it may still be written shorter (numbered lines, say).
-        if let [block] = &*result.blocks
-            && let Some((shorter, tokens)) = text::encode(block.kind, &echo.text, self.counter, self.options)
-        {
-            (echo.text, after) = (shorter, tokens);
-        }
+        let shorter = match &*result.blocks {
+            [block] => text::encode(block.kind, &echo.text, self.counter, self.options),
+            _ => None,
+        };
+        let after = match shorter {
+            Some((shorter, tokens)) => {
+                echo.text = shorter;
+                tokens
+            }
+            None if gain <= result.saved => return None,
+            None => text::count(self.counter, &echo.text),
+        };
         Some(Done {
             new: Some((echo.text, echo.omissions)),
             kinds: vec!["echo"],
@@ -275,7 +300,11 @@ impl Ground<'_> {
     fn referring_besides(&self, text: &str, result: &Done, echoes: &Echoes<'_>) -> Option<Done> {
         let (new, gone) = result.new.as_ref()?;
         let gone = remains::omissions(text, new, gone)?;
-        let echo = echoes.lines(text, &result.source_print(text), gone, is_mostly_visible(text, result))?;
+        let found = echoes.lines(text, &result.source_print(text), &gone, is_mostly_visible(text, result));
+        if found.is_empty() {
+            return None;
+        }
+        let echo = echo::render(text, [gone, found].concat());
         let saved = text::count(self.counter, new).saturating_sub(text::count(self.counter, &echo.text));
         if saved == 0 {
             return None;

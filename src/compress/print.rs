@@ -4,16 +4,18 @@
 //! their text. Equal lines have equal hashes; the reverse is checked on the text. Hashes are the same
 //! in every process. Cost: linear once per text, then a copy of nothing.
 
-use std::collections::HashMap;
-use std::collections::hash_map::{DefaultHasher, Entry};
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::collections::hash_map::Entry;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
+use crate::blocks::lines;
+use crate::hashed::{FastMap, Keyed};
 use crate::mark::MARK_OPEN;
 
 /// A line is looked for if it has at least this many bytes besides white space.
 const MIN_ANCHOR_BYTES: usize = 8;
+/// How long a line is, about; only to make room for all of them at once.
+const BYTES_PER_LINE: usize = 60;
 /// Longest run of digits taken for a line number.
 const MAX_NUMBER_DIGITS: usize = 7;
 /// A print that takes more than this part of its text's memory (a denominator: 1/4) is not kept; most
@@ -53,12 +55,13 @@ impl Print {
     pub(super) fn new(text: &str) -> Self {
         let mut anchors = Vec::new();
         let mut repeats = Vec::new();
-        let mut seen: HashMap<u32, u32, Spread> = HashMap::default();
-        let mut whole = DefaultHasher::new();
-        for (i, line) in text.split_inclusive('\n').enumerate() {
-            let line = without_number(line);
+        let mut seen: FastMap<u32, u32> =
+            FastMap::with_capacity_and_hasher(text.len() / BYTES_PER_LINE, Keyed::default());
+        let mut whole = text.len() as u64;
+        for (i, line) in lines::lines(text, 0..text.len()).enumerate() {
+            let line = without_number(&text[line]);
             let hash = hash(line);
-            hash.hash(&mut whole);
+            whole = Keyed::FIXED.number(whole.rotate_left(5) ^ hash);
             if let (true, Ok(line)) = (is_anchor(line), u32::try_from(i)) {
                 let hash = hash as u32;
                 anchors.push(Anchor { line, hash });
@@ -70,8 +73,7 @@ impl Print {
         }
         anchors.shrink_to_fit();
         repeats.shrink_to_fit();
-        text.len().hash(&mut whole);
-        Print { whole: whole.finish(), anchors, repeats }
+        Print { whole, anchors, repeats }
     }
 
     /// Whether it is small enough, beside its text, to be kept.
@@ -113,20 +115,20 @@ impl Deref for Held<'_> {
 
 /// A hash that is the same in every process.
 fn hash(line: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(line.as_bytes());
-    hasher.finish()
+    Keyed::FIXED.bytes(0, line.as_bytes())
 }
 
 fn is_anchor(line: &str) -> bool {
     line.bytes().filter(|b| !b.is_ascii_whitespace()).take(MIN_ANCHOR_BYTES).count() == MIN_ANCHOR_BYTES
-        && !line.contains(MARK_OPEN)
+        && memchr::memchr_iter(MARK_OPEN.as_bytes()[0], line.as_bytes())
+            .all(|at| !line[at..].starts_with(MARK_OPEN))
 }
 
 /// The line without its newline and without a number in front of it (`   12\tcode`, `12: code`).
 pub(super) fn without_number(line: &str) -> &str {
-    let line = line.trim_end_matches(['\n', '\r']);
-    let rest = line.trim_start_matches(' ');
+    let ends = line.bytes().rev().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+    let line = &line[..line.len() - ends];
+    let rest = &line[line.bytes().take_while(|b| *b == b' ').count()..];
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     match rest.as_bytes().get(digits) {
         Some(b'\t' | b':') if (1..=MAX_NUMBER_DIGITS).contains(&digits) => &rest[digits + 1..],
@@ -134,58 +136,8 @@ pub(super) fn without_number(line: &str) -> &str {
     }
 }
 
-/// Hashes the hashes of lines for a table: one multiplication with a factor drawn at random, so that
-/// nobody can choose lines that crowd one place of the table.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Spread(u64);
-
-impl Default for Spread {
-    fn default() -> Self {
-        Spread(RandomState::new().hash_one(0) | 1)
-    }
-}
-
-impl BuildHasher for Spread {
-    type Hasher = Spreading;
-
-    fn build_hasher(&self) -> Spreading {
-        Spreading { factor: self.0, product: 0 }
-    }
-}
-
-/// 2^64 over the golden ratio, odd: Knuth's factor for multiplicative hashing.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// See [`Spread`].
-pub(super) struct Spreading {
-    factor: u64,
-    product: u64,
-}
-
-impl Hasher for Spreading {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        let wide = u128::from(self.product ^ u64::from(value) ^ self.factor.rotate_left(32))
-            * u128::from(self.factor);
-        self.product = (wide as u64) ^ ((wide >> 64) as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        // A factor with long runs of equal bits leaves the low ones alike; tables look at those first.
-        let mixed = (self.product ^ (self.product >> 32)).wrapping_mul(GOLDEN);
-        mixed ^ (mixed >> 29)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]
@@ -220,15 +172,5 @@ mod tests {
         assert!(place.get().is_none());
         assert_eq!(Held::new(&place, &long).anchors.len(), 10);
         assert!(place.get().is_some());
-    }
-
-    #[test]
-    fn hashes_spread_over_a_table() {
-        let drawn = (0..64).map(|_| Spread::default());
-        // The poorest ones: without the last round of mixing all hashes would meet in one place.
-        for spread in drawn.chain([1, 3].map(Spread)) {
-            let low: HashSet<u64> = (0..1000u32).map(|i| spread.hash_one(i << 16) & 0xffff).collect();
-            assert!(low.len() > 900, "{spread:?}: {}", low.len());
-        }
     }
 }

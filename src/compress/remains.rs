@@ -4,15 +4,12 @@
 //! Only forms made of whole lines of the source and marks can be read so; a re-encoded one cannot.
 //! Cost: linear.
 
+use super::echo::Labelled;
 use crate::mark::{self, MARK_OPEN, Omission, Piece, Unit};
 
 /// The omissions of `new` and their labels, if `new` is `source` with marks in their places and nothing
 /// else changed.
-pub(super) fn omissions(
-    source: &str,
-    new: &str,
-    gone: &[Omission],
-) -> Option<Vec<(Omission, Option<String>)>> {
+pub(super) fn omissions(source: &str, new: &str, gone: &[Omission]) -> Option<Vec<Labelled>> {
     let mut out = Vec::with_capacity(gone.len());
     let mut rest = new;
     let mut done = 0;

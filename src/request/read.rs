@@ -1,11 +1,10 @@
 //! Reads messages of the three dialects: who speaks, what is payload, which call asked for it, which
 //! turn it belongs to.
 
-use std::collections::HashMap;
-
 use super::Step;
 use super::edits::Edits;
 use super::value::{Request, StringId, Value};
+use crate::hashed::FastMap;
 use crate::kinds::Source;
 
 /// A tool call, as far as the output it asked for may know.
@@ -80,7 +79,7 @@ pub struct Message<'a> {
 
 /// Reads all messages. Never fails: what is not understood is noted in [`Message::odd`].
 pub fn read<'a>(request: &Request<'a>) -> Vec<Message<'a>> {
-    let mut calls: HashMap<&'a str, ToolCall> = HashMap::new();
+    let mut calls: FastMap<&'a str, ToolCall> = FastMap::default();
     let mut edits = Edits::default();
     let mut out = Vec::with_capacity(request.messages.len());
     let (mut turn, mut outputs) = (0, 0);
@@ -105,7 +104,7 @@ pub fn read<'a>(request: &Request<'a>) -> Vec<Message<'a>> {
 struct Reader<'r, 'a> {
     request: &'r Request<'a>,
     message: Message<'a>,
-    calls: &'r mut HashMap<&'a str, ToolCall>,
+    calls: &'r mut FastMap<&'a str, ToolCall>,
     edits: &'r mut Edits,
     /// Tool outputs seen so far.
     outputs: &'r mut usize,

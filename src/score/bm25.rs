@@ -28,6 +28,9 @@ const K1: f64 = 1.2;
 /// than the usual 0.75 (0.3 was best over logs, prose and records alike).
 const B: f64 = 0.3;
 
+/// New words in a unit, about; only to make room for all of them at once.
+const WORDS_PER_UNIT: usize = 2;
+
 /// A term of a query and how much it counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weighted {
@@ -75,6 +78,8 @@ impl Index {
         let mut index = Index::default();
         let mut words = Words::default();
         let (mut terms, mut ends) = (Vec::new(), Vec::new());
+        let units = units.into_iter();
+        words.numbers.reserve(units.size_hint().0 * WORDS_PER_UNIT);
         for unit in units {
             terms::for_each_word(unit, |word| terms.extend_from_slice(index.read(word, &mut words)));
             ends.push(terms.len() as u32);

@@ -6,10 +6,13 @@
 //! table, so that no text can be made to crowd one place. Numbers follow the order of the text, never
 //! that of the table: they are the same in every process. Cost: constant per look-up.
 
-use std::hash::{BuildHasher, RandomState};
+use crate::hashed::{Keyed, ends};
 
 /// Places of a table that has not grown yet: enough for a message, and set up in no time.
 const MIN_PLACES: usize = 256;
+
+/// Places made room for before anything is known of a text: half a megabyte.
+const MAX_RESERVED: usize = 1 << 16;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
@@ -19,19 +22,12 @@ struct Place {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    keys: [u64; 2],
+    keys: Keyed,
     /// A power of two of them, at most half in use.
     places: Vec<Place>,
     len: u32,
-}
-
-impl Default for Numbers {
-    fn default() -> Self {
-        let random = RandomState::new();
-        Numbers { keys: [random.hash_one(0), random.hash_one(1)], places: Vec::new(), len: 0 }
-    }
 }
 
 impl Numbers {
@@ -43,26 +39,14 @@ impl Numbers {
     /// The hash of a string in this table.
     #[inline]
     pub(crate) fn hash(&self, string: &str) -> u32 {
-        let bytes = string.as_bytes();
-        let (keys, len) = (self.keys, bytes.len());
-        let (low, high) = ends(bytes);
-        // Both factors hold a part of the key, so that neither is known to be 0.
-        let mut sum = folded(low ^ keys[0], high ^ keys[1] ^ (len as u64) << 56);
-        // The first and the last eight bytes are in it already.
-        if len > 16 {
-            for chunk in bytes[8..len - 8].chunks(8) {
-                let mut word = [0; 8];
-                word[..chunk.len()].copy_from_slice(chunk);
-                sum = folded(sum ^ u64::from_le_bytes(word), keys[1] | 1);
-            }
-        }
+        let sum = self.keys.bytes(0, string.as_bytes());
         (sum ^ (sum >> 32)) as u32
     }
 
     /// Spreads a number over all bits, for hashes that are put together from several.
     #[inline]
     pub(crate) fn mix(&self, number: u64) -> u64 {
-        folded(number ^ self.keys[0], self.keys[1] | 1)
+        self.keys.number(number)
     }
 
     /// The number of what has this hash, if it has one. `is` says whether a number is that of it.
@@ -109,8 +93,19 @@ impl Numbers {
         self.len - 1
     }
 
+    /// Makes room for so many numbers in all.
+    pub(crate) fn reserve(&mut self, numbers: usize) {
+        let places = (2 * numbers).min(MAX_RESERVED).next_power_of_two();
+        if places > self.places.len().max(MIN_PLACES) {
+            self.grow_to(places);
+        }
+    }
+
     fn grow(&mut self) {
-        let len = (2 * self.places.len()).max(MIN_PLACES);
+        self.grow_to((2 * self.places.len()).max(MIN_PLACES));
+    }
+
+    fn grow_to(&mut self, len: usize) {
         let old = std::mem::replace(&mut self.places, vec![Place::default(); len]);
         for place in old.into_iter().filter(|place| place.number > 0) {
             let at = free(&self.places, place.hash);
@@ -127,25 +122,6 @@ fn free(places: &[Place], hash: u32) -> usize {
         at = (at + 1) & mask;
     }
     at
-}
-
-#[inline(always)]
-fn folded(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    (product as u64) ^ ((product >> 64) as u64)
-}
-
-/// All of a string of at most 16 bytes but its length, the first and the last eight of a longer one.
-#[inline(always)]
-fn ends(bytes: &[u8]) -> (u64, u64) {
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
-    } else {
-        let byte = |i: usize| u64::from(bytes.get(i).copied().unwrap_or(0));
-        (byte(0) | byte(1) << 8 | byte(2) << 16, 0)
-    }
 }
 
 /// Whether two strings are equal: for short ones quicker than a call that compares any number of bytes.

@@ -2,6 +2,8 @@
 
 use super::terms;
 
+use crate::hashed::FastSet;
+
 /// What is asked of a text: the turn's question, and the call that produced the text.
 ///
 /// Tool outputs look backwards only, so a query never depends on later messages.
@@ -39,7 +41,7 @@ impl Query {
 }
 
 fn unique(terms: Vec<String>) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = FastSet::default();
     terms.into_iter().filter(|t| seen.insert(t.clone())).collect()
 }
 

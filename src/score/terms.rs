@@ -194,10 +194,13 @@ pub fn for_each_term(word: &str, buffer: &mut String, mut f: impl FnMut(&str)) {
     };
     if word.is_ascii() {
         push(word);
-        let mut humps = 0;
-        for_each_hump(word, |_| humps += 1);
-        if humps > 1 {
-            for_each_hump(word, push);
+        // Without a capital behind its first letter a word has no humps.
+        if word.bytes().skip(1).any(|b| b.is_ascii_uppercase()) {
+            let mut humps = 0;
+            for_each_hump(word, |_| humps += 1);
+            if humps > 1 {
+                for_each_hump(word, push);
+            }
         }
         return;
     }

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from headroom.compression import CompressConfig, Level, make_config
+from headroom.compression import CompressConfig, make_config
+
+if TYPE_CHECKING:
+    from headroom.compression import Level
 
 OnCloudError = Literal["local", "original"]
 Ccr = Literal["auto"] | bool
@@ -143,7 +146,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _level(value: Any) -> Level:
-    return cast(Level, str(value))
+    return cast("Level", str(value))
 
 
 def _on_error(value: Any) -> OnCloudError:

@@ -8,8 +8,7 @@
 //!
 //! Byte-exact: an encoding that does not decode to the input is not used. Cost: linear.
 
-use std::collections::HashMap;
-
+use crate::hashed::FastMap;
 use crate::select;
 
 /// What the header says.
@@ -65,7 +64,7 @@ pub fn is_blame(text: &str) -> bool {
 /// The encoded text; `None` if it would not decode.
 pub fn encode(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() / 2);
-    let mut known: HashMap<&str, &str> = HashMap::new();
+    let mut known: FastMap<&str, &str> = FastMap::default();
     let mut last: Option<Blamed<'_>> = None;
     for range in select::lines(text) {
         let line = &text[range];
@@ -94,7 +93,7 @@ pub fn encode(text: &str) -> Option<String> {
 /// The text behind an encoded one.
 pub fn decode(body: &str) -> Option<String> {
     let mut out = String::with_capacity(body.len() * 2);
-    let mut known: HashMap<String, String> = HashMap::new();
+    let mut known: FastMap<String, String> = FastMap::default();
     let mut last: Option<(String, String)> = None;
     for range in select::lines(body) {
         let line = &body[range];

@@ -9,6 +9,8 @@ use super::language::Language;
 use super::lex::{self, Tok, Token};
 use super::outline::{Item, ItemKind, Outline};
 
+use crate::hashed::FastMap;
+
 /// A bracket without a partner.
 const NONE: u32 = u32::MAX;
 
@@ -192,7 +194,7 @@ pub fn outline(text: &str, language: Language) -> Outline {
         tokens: &tokens,
         open: Vec::new(),
         statement: 0,
-        functions: std::collections::HashMap::new(),
+        functions: FastMap::default(),
         items: Vec::new(),
     };
     for i in 0..tokens.list.len() {
@@ -210,7 +212,7 @@ struct Walk<'w, 't> {
     /// First token of the statement that the walk is in.
     statement: usize,
     /// Bodies that a keyword (`fn`, `func`, `function`) has announced: token of `{` → head.
-    functions: std::collections::HashMap<usize, heads::Head>,
+    functions: FastMap<usize, heads::Head>,
     items: Vec<Item>,
 }
 

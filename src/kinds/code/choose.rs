@@ -10,11 +10,11 @@ mod identifiers;
 mod named;
 mod neighbours;
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::listing::Listing;
 use super::view::View;
+use crate::hashed::FastSet;
 use crate::kinds::Context;
 use crate::options::Level;
 use candidates::{bodies, comments, tables};
@@ -44,7 +44,7 @@ pub fn keep(
         return None;
     }
     let may_drop_bodies = !named.is_empty() || ratio.is_some();
-    let whole = if may_drop_bodies { neighbours(text, lines, view, &named, cx) } else { HashSet::new() };
+    let whole = if may_drop_bodies { neighbours(text, lines, view, &named, cx) } else { FastSet::default() };
     let mut candidates = if may_drop_bodies { bodies(text, lines, view, &whole, cx) } else { Vec::new() };
     comments(text, lines, view, &whole, &mut candidates);
     if may_drop_bodies {
@@ -76,7 +76,7 @@ pub fn keep(
 
 /// Lines that mention what the question names stay wherever they are, if they are few: "who calls it?"
 fn keep_mentions(text: &str, lines: &[Range<usize>], view: &View, named: &[usize], keep: &mut [bool]) {
-    let names: HashSet<&str> =
+    let names: FastSet<&str> =
         named.iter().map(|i| view.entries[*i].name).filter(|name| name.len() >= MIN_MENTION_BYTES).collect();
     if names.is_empty() {
         return;

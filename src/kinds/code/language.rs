@@ -426,14 +426,14 @@ fn is_foreign(line: &str) -> bool {
     let b = line.as_bytes();
     let digits = b.iter().take_while(|b| b.is_ascii_digit()).count();
     let date = digits == 4 && b.get(4) == Some(&b'-') || digits == 2 && matches!(b.get(2), Some(b':' | b'/'));
-    let words = line.split(' ').count();
-    let sentence = words >= 6 && line.ends_with('.') && b[0].is_ascii_uppercase();
+    let ends = line.ends_with('.') && b[0].is_ascii_uppercase();
+    let sentence = ends && memchr::memchr_iter(b' ', b).nth(4).is_some();
     date || sentence
         || ["File \"", "error:", "warning:", "at "].iter().any(|start| line.starts_with(start))
-        || line.contains(" PASSED")
-        || line.contains(" FAILED")
-        || line.contains(" ERROR ")
-        || line.contains(" INFO ")
+        || memchr::memchr_iter(b' ', b).any(|at| {
+            b.get(at + 1).is_some_and(u8::is_ascii_uppercase)
+                && ["PASSED", "FAILED", "ERROR ", "INFO "].iter().any(|word| line[at + 1..].starts_with(word))
+        })
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 
 mod literals;
 
-use std::collections::HashMap;
-
 use super::lex::is_word;
 use super::literal;
 use super::outline::{self, Item, ItemKind, Outline};
+
+use crate::hashed::FastMap;
 
 /// Reads the outline of `text`.
 pub fn outline(text: &str) -> Outline {
@@ -22,7 +22,7 @@ pub fn outline(text: &str) -> Outline {
         after_dot: false,
         loop_do: false,
         heredocs: Vec::new(),
-        markers: HashMap::new(),
+        markers: FastMap::default(),
         open_quote_until: [0; 4],
     };
     scan.note_markers();
@@ -45,7 +45,7 @@ struct Scan<'t> {
     /// Heredocs announced on this line.
     heredocs: Vec<&'t [u8]>,
     /// Lines that hold nothing but a word: where heredocs may end. Word → ends of such lines.
-    markers: HashMap<&'t [u8], Vec<(usize, usize)>>,
+    markers: FastMap<&'t [u8], Vec<(usize, usize)>>,
     open_quote_until: [usize; 4],
 }
 

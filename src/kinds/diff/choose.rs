@@ -5,11 +5,11 @@
 //! names others of the same diff and the diff is not small. A file that belongs to a named one
 //! (`test_app.py` to `app.py`), or that holds a literal of the question, stays. Linear.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::lines::Source;
 use super::parse::Part;
+use crate::hashed::FastSet;
 use crate::options::{Level, Options};
 use crate::score::{Query, scope};
 
@@ -280,7 +280,7 @@ fn named(files: &[File<'_>], source: &Source<'_>, text: &str, query: &Query) -> 
             }
         }
     }
-    let stems: HashSet<String> =
+    let stems: FastSet<String> =
         (0..files.len()).filter(|i| named[*i]).map(|i| stem(files[i].path)).collect();
     for (i, file) in files.iter().enumerate() {
         touched[i] |= !stems.is_empty() && stems.contains(&stem(file.path));

@@ -57,26 +57,32 @@ impl<'t> Git<'t> {
 
     /// The lines that git writes.
     fn long(&self) -> String {
-        use std::fmt::Write;
         let Git { old, new, .. } = self;
-        let mut out = format!("diff --git a/{old} b/{new}\n");
-        // Writing to a String cannot fail.
+        let mut out = String::with_capacity(4 * (old.len() + new.len()) + 160);
+        let mut write = |parts: &[&str]| parts.iter().for_each(|part| out.push_str(part));
+        write(&["diff --git a/", old, " b/", new, "\n"]);
         if let Some(mode) = self.added {
-            let _ = writeln!(out, "new file mode {mode}");
+            write(&["new file mode ", mode, "\n"]);
         }
         if let Some(mode) = self.deleted {
-            let _ = writeln!(out, "deleted file mode {mode}");
+            write(&["deleted file mode ", mode, "\n"]);
         }
         if let Some(share) = self.similarity {
-            let _ = writeln!(out, "similarity index {share}\nrename from {old}\nrename to {new}");
+            write(&["similarity index ", share, "\nrename from ", old, "\nrename to ", new, "\n"]);
         }
         if let Some(blobs) = self.blobs {
-            let mode = self.mode.map(|m| format!(" {m}")).unwrap_or_default();
-            let _ = writeln!(out, "index {blobs}{mode}");
+            write(&["index ", blobs]);
+            write(&self.mode.map_or(["", ""], |mode| [" ", mode]));
+            write(&["\n"]);
         }
-        let minus = if self.added.is_some() { "/dev/null".to_owned() } else { format!("a/{old}") };
-        let plus = if self.deleted.is_some() { "/dev/null".to_owned() } else { format!("b/{new}") };
-        let _ = writeln!(out, "--- {minus}\n+++ {plus}");
+        let side = |there: bool, letter: &'t str, name: &'t str| {
+            if there { [letter, name] } else { ["/dev/null", ""] }
+        };
+        write(&["--- "]);
+        write(&side(self.added.is_none(), "a/", old));
+        write(&["\n+++ "]);
+        write(&side(self.deleted.is_none(), "b/", new));
+        write(&["\n"]);
         out
     }
 

@@ -5,11 +5,11 @@
 //! and written out in full. Cost: linear in the nodes below the array; fields are limited to a
 //! multiple of the members per record, so that tables of them stay linear too.
 
-use std::collections::HashMap;
-
 use super::roles::Role;
 use super::tape::{Id, Kind, NONE, Tape};
 use super::variants::{self, Variants};
+
+use crate::hashed::FastMap;
 
 /// Index into [`Columns::fields`].
 pub type FieldId = usize;
@@ -151,7 +151,7 @@ impl<'t, 's> Columns<'t, 's> {
         if leaves.iter().all(|id| !self.fields[*id].key.contains('.')) {
             return;
         }
-        let mut seen: HashMap<String, FieldId> = HashMap::new();
+        let mut seen: FastMap<String, FieldId> = FastMap::default();
         for &id in leaves {
             if let Some(other) = seen.insert(self.fields[id].path.clone(), id) {
                 self.fields[id].is_ambiguous = true;
@@ -289,7 +289,7 @@ impl<'s> Merged<'s> {
     /// `None` if there are more than `most` distinct keys.
     fn new(tape: &Tape<'s>, nodes: &[Id], most: usize) -> Option<Self> {
         let mut order: Vec<&'s str> = Vec::new();
-        let mut place: HashMap<&'s str, usize> = HashMap::new();
+        let mut place: FastMap<&'s str, usize> = FastMap::default();
         let mut fits = vec![false; nodes.len()];
         for (row, &id) in nodes.iter().enumerate() {
             if id == NONE || tape.kind(id) != Kind::Object {

@@ -13,44 +13,26 @@ pub fn tokens(text: &str) -> u32 {
     let mut i = 0;
     while i < b.len() {
         let start = i;
-        match class(b[i]) {
+        let class = class(b[i]);
+        i += 1;
+        while i < b.len() && self::class(b[i]) == class {
+            i += 1;
+        }
+        let n = (i - start) as u32;
+        total += match class {
             Class::Letter => {
-                while i < b.len() && class(b[i]) == Class::Letter {
-                    i += 1;
-                }
-                let n = (i - start) as u32;
                 // Words that alternate with digits (hashes, ids) break into short pieces.
                 let mixed =
                     start > 0 && b[start - 1].is_ascii_digit() || i < b.len() && b[i].is_ascii_digit();
-                total += if mixed { n.div_ceil(3) } else { n.div_ceil(LETTERS_PER_TOKEN) };
+                n.div_ceil(if mixed { 3 } else { LETTERS_PER_TOKEN })
             }
-            Class::Digit => {
-                while i < b.len() && class(b[i]) == Class::Digit {
-                    i += 1;
-                }
-                total += ((i - start) as u32).div_ceil(DIGITS_PER_TOKEN);
-            }
-            Class::Space => {
-                while i < b.len() && class(b[i]) == Class::Space {
-                    i += 1;
-                }
-                // One space belongs to the word that follows.
-                total += u32::from(i - start > 1 || i == b.len());
-            }
-            Class::Mark => {
-                while i < b.len() && class(b[i]) == Class::Mark {
-                    i += 1;
-                }
-                // Runs of punctuation are merged by twos and threes.
-                total += ((i - start) as u32).div_ceil(2);
-            }
-            Class::Wide => {
-                while i < b.len() && class(b[i]) == Class::Wide {
-                    i += 1;
-                }
-                total += ((i - start) as u32).div_ceil(3);
-            }
-        }
+            Class::Digit => n.div_ceil(DIGITS_PER_TOKEN),
+            // One space belongs to the word that follows.
+            Class::Space => u32::from(n > 1 || i == b.len()),
+            // Runs of punctuation are merged by twos and threes.
+            Class::Mark => n.div_ceil(2),
+            Class::Wide => n.div_ceil(3),
+        };
     }
     total
 }
@@ -64,14 +46,24 @@ enum Class {
     Wide,
 }
 
-fn class(b: u8) -> Class {
-    match b {
-        b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
-        b'0'..=b'9' => Class::Digit,
-        b' ' | b'\n' | b'\r' | b'\t' => Class::Space,
-        0x80.. => Class::Wide,
-        _ => Class::Mark,
+static CLASSES: [Class; 256] = {
+    let mut classes = [Class::Mark; 256];
+    let mut b = 0;
+    while b < 256 {
+        classes[b] = match b as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
+            b'0'..=b'9' => Class::Digit,
+            b' ' | b'\n' | b'\r' | b'\t' => Class::Space,
+            0x80.. => Class::Wide,
+            _ => Class::Mark,
+        };
+        b += 1;
     }
+    classes
+};
+
+fn class(b: u8) -> Class {
+    CLASSES[usize::from(b)]
 }
 
 #[cfg(test)]

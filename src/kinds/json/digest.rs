@@ -3,13 +3,12 @@
 //!
 //! Cost: linear in the cells.
 
-use std::collections::HashMap;
-
 use super::columns::{Columns, FieldId, Group, Shape};
 use super::cost;
 use super::roles::Role;
 use super::tape::{Kind, NONE};
 use super::text;
+use crate::hashed::FastMap;
 use crate::mark::MAX_LABEL_CHARS;
 
 /// What the label of a mark starts with when a digest of the records follows.
@@ -90,7 +89,7 @@ impl Columns<'_, '_> {
         {
             return None;
         }
-        let mut rows_of: HashMap<&str, usize> = HashMap::new();
+        let mut rows_of: FastMap<&str, usize> = FastMap::default();
         let mut categories: Vec<Vec<usize>> = Vec::new();
         let (mut present, mut tokens) = (0, 0);
         for (row, &value) in field.values.iter().enumerate().filter(|(_, v)| **v != NONE) {

@@ -1,12 +1,12 @@
 //! The header of a table, as the reader understands it.
 
-use std::collections::HashMap;
-
 use super::links;
 use super::read::Reader;
 use super::tape::MAX_DEPTH;
 use super::text::Place;
 use super::variants::{self, MAX_VARIANTS};
+
+use crate::hashed::FastMap;
 
 /// How the values in one place are written; the reader's counterpart of a shape.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) struct Record {
     /// How many nested groups there are.
     pub groups: usize,
     /// Dotted path to column, for `key=value`.
-    pub names: HashMap<String, usize>,
+    pub names: FastMap<String, usize>,
 }
 
 /// A member of a record.
@@ -111,7 +111,7 @@ impl Column {
         Column { name: name.to_owned(), leaf: NO_LEAF }
     }
 
-    fn resolve(&mut self, prefix: &str, names: &HashMap<String, usize>) -> Option<()> {
+    fn resolve(&mut self, prefix: &str, names: &FastMap<String, usize>) -> Option<()> {
         let path = links::resolve(prefix, &self.name, |path| names.contains_key(path))?;
         self.leaf = *names.get(&path)?;
         Some(())

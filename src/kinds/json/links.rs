@@ -5,13 +5,12 @@
 //! literals that later commands need. A column that the question names is left as it is. Cost: linear
 //! in the cells; deriving templates looks at [`SAMPLES`] rows, checking them at all.
 
-use std::collections::{HashMap, HashSet};
-
 use super::columns::{Columns, FieldId, Group, Shape};
 use super::cost;
 use super::roles::{NAMED_TENTHS, Role, value_tenths};
 use super::tape::{Id, Kind, NONE, Tape};
 use super::text;
+use crate::hashed::{FastMap, FastSet};
 use crate::score::Query;
 
 /// A part of a template.
@@ -80,8 +79,8 @@ pub fn reference(prefix: &str, path: &str, is_path: impl Fn(&str) -> bool) -> St
 /// The words and quotations of a question: columns and values that must stay visible as they are.
 #[derive(Debug, Default)]
 pub struct Named {
-    words: HashSet<String>,
-    literals: HashSet<String>,
+    words: FastSet<String>,
+    literals: FastSet<String>,
 }
 
 impl Named {
@@ -156,7 +155,7 @@ impl Columns<'_, '_> {
         // Shorter ones first: longer ones may continue them. A column may refer to an address only
         // if that one's role is settled, so that no circle arises.
         addresses.sort_unstable();
-        let mut open: HashSet<FieldId> = addresses.iter().map(|(_, id)| *id).collect();
+        let mut open: FastSet<FieldId> = addresses.iter().map(|(_, id)| *id).collect();
         let mut samples = Samples::default();
         for (_, id) in addresses {
             if let Some(role) = self.template(id, leaves, &open, &mut samples) {
@@ -175,7 +174,7 @@ impl Columns<'_, '_> {
         &self,
         id: FieldId,
         leaves: &[FieldId],
-        open: &HashSet<FieldId>,
+        open: &FastSet<FieldId>,
         samples: &mut Samples,
     ) -> Option<Role> {
         let field = &self.fields[id];
@@ -207,8 +206,8 @@ impl Columns<'_, '_> {
         id: FieldId,
         row: usize,
         other: Option<usize>,
-        by_text: &HashMap<String, Vec<FieldId>>,
-        open: &HashSet<FieldId>,
+        by_text: &FastMap<String, Vec<FieldId>>,
+        open: &FastSet<FieldId>,
     ) -> Option<Vec<Piece>> {
         let field = &self.fields[id];
         let url = part(self.tape, field.values[row])?;
@@ -302,7 +301,7 @@ impl Columns<'_, '_> {
 
     /// Columns that say in each row what an earlier one says.
     fn link_equals(&mut self, leaves: &[FieldId], named: &Named) {
-        let mut first: HashMap<u64, FieldId> = HashMap::new();
+        let mut first: FastMap<u64, FieldId> = FastMap::default();
         for &id in leaves {
             let field = &self.fields[id];
             if !matches!(field.role, Role::Cell { .. }) || !self.can_be_named(id) {
@@ -331,7 +330,7 @@ impl Columns<'_, '_> {
 /// Texts of the columns of a few rows.
 #[derive(Default)]
 struct Samples {
-    rows: Vec<(usize, HashMap<String, Vec<FieldId>>)>,
+    rows: Vec<(usize, FastMap<String, Vec<FieldId>>)>,
 }
 
 impl Samples {
@@ -340,14 +339,14 @@ impl Samples {
         columns: &Columns<'_, '_>,
         row: usize,
         leaves: &[FieldId],
-    ) -> Option<&HashMap<String, Vec<FieldId>>> {
+    ) -> Option<&FastMap<String, Vec<FieldId>>> {
         if let Some(i) = self.rows.iter().position(|(r, _)| *r == row) {
             return self.rows.get(i).map(|(_, m)| m);
         }
         if self.rows.len() == 2 * SAMPLES {
             return None;
         }
-        let mut by_text: HashMap<String, Vec<FieldId>> = HashMap::new();
+        let mut by_text: FastMap<String, Vec<FieldId>> = FastMap::default();
         for &id in leaves {
             if let Some(text) = part(columns.tape, columns.fields[id].values[row])
                 && (MIN_PART_BYTES..=MAX_ADDRESS_BYTES).contains(&text.len())

@@ -2,13 +2,13 @@
 //!
 //! The choice is the cheapest by an estimate of tokens. Cost: linear in the cells.
 
-use std::collections::HashMap;
-
 use super::columns::{Columns, FieldId, Group, Shape};
 use super::cost;
 use super::links::{Named, Piece};
 use super::tape::{Id, Kind, NONE, Tape};
 use super::text;
+
+use crate::hashed::FastMap;
 
 /// What an empty cell says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl Columns<'_, '_> {
         let tape = self.tape;
         let field = &self.fields[id];
         let cells = || field.values.iter().zip(fits).filter(|(_, fit)| **fit).map(|(value, _)| *value);
-        let mut counts: HashMap<u64, (usize, Id)> = HashMap::new();
+        let mut counts: FastMap<u64, (usize, Id)> = FastMap::default();
         let mut best = (0, NONE);
         for value in cells() {
             let hash = if value == NONE { 0 } else { tape.hash(value) | 1 };

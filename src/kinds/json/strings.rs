@@ -10,12 +10,12 @@
 //! source, escapes included. Cost: linear.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::gate::Gate;
 use super::tape::{Id, Kind, NONE, Tape};
 use super::text;
+use crate::hashed::FastSet;
 use crate::kinds::{self, Context, prose};
 use crate::mark::{self, Omission, Unit};
 
@@ -228,7 +228,7 @@ fn each_value(tape: &Tape<'_>, id: Id, f: &mut impl FnMut(Id)) {
 
 /// Whether the question quotes the name of a member: it asks for a value, whole, not for what texts say.
 pub fn names_member(tape: &Tape<'_>, question: &str) -> bool {
-    let mut quoted: HashSet<&str> = HashSet::new();
+    let mut quoted: FastSet<&str> = FastSet::default();
     for mark in ['"', '`', '\''] {
         for part in question.split(mark).skip(1).step_by(2).filter(|part| part.len() <= MAX_NAME_BYTES) {
             quoted.extend(part.split(['.', '[', ']']));

@@ -1,6 +1,5 @@
 //! One table: its header, and its rows with the marks of those that are left out.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::columns::{Columns, FieldId, Group, Shape};
@@ -12,6 +11,8 @@ use super::tape::{Id, Kind, NONE};
 use super::text::{self, ABSENT, Place};
 use super::variants;
 use super::write::{ABSENT_GROUP, NULL_GROUP, PLAIN, PLAIN_ROW, Writer};
+
+use crate::hashed::FastSet;
 
 /// A record that stays and is longer than this may lose records inside it.
 const MAX_WHOLE_BYTES: usize = 4000;
@@ -30,7 +31,7 @@ pub(super) struct Table<'w, 't, 's> {
     /// Present if some records may be left out.
     pub gate: Option<&'t Gate>,
     /// Paths of the columns of the row whose header is being written.
-    pub paths: HashSet<String>,
+    pub paths: FastSet<String>,
 }
 
 /// Some neighbouring rows: of the table, or of one inner array.

@@ -21,14 +21,46 @@ pub enum Place {
 }
 
 /// Whether `b` ends a bare string in `place`.
-pub fn ends_bare(place: Place, b: u8) -> bool {
+pub const fn ends_bare(place: Place, b: u8) -> bool {
     match b {
         b',' | b'\n' => true,
-        b';' | b']' | b'}' => place != Place::Line,
-        b')' => place == Place::Header,
-        b' ' => place == Place::Spaced,
+        b';' | b']' | b'}' => !matches!(place, Place::Line),
+        b')' => matches!(place, Place::Header),
+        b' ' => matches!(place, Place::Spaced),
         _ => false,
     }
+}
+
+/// For each byte, where it may not stand in a bare text: a bit for each [`Place`], and one for keys.
+static BARRED: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut b = 0;
+    while b < 256 {
+        let byte = b as u8;
+        let everywhere = byte < b' ' || byte == 0x7f;
+        let places = [Place::Line, Place::Inside, Place::Spaced, Place::Header];
+        let mut i = 0;
+        while i < places.len() {
+            let bracket = matches!(places[i], Place::Header) && matches!(byte, b'[' | b'{' | b'(' | b'"');
+            if everywhere || bracket || ends_bare(places[i], byte) {
+                table[b] |= 1 << places[i] as u8;
+            }
+            i += 1;
+        }
+        let of_keys =
+            matches!(byte, b':' | b',' | b';' | b'=' | b'[' | b']' | b'{' | b'}' | b'(' | b')' | b'"' | b'?');
+        if everywhere || of_keys {
+            table[b] |= IN_KEYS;
+        }
+        b += 1;
+    }
+    table
+};
+const IN_KEYS: u8 = 1 << 7;
+
+/// Whether no byte of `b` is barred by `mask`.
+fn is_free(b: &[u8], mask: u8) -> bool {
+    b.iter().all(|&c| BARRED[usize::from(c)] & mask == 0)
 }
 
 /// Cells that start with one of these say something other than a bare string.
@@ -45,11 +77,7 @@ pub fn is_bare(s: &str, place: Place, typed: bool) -> bool {
     {
         return false;
     }
-    let clean = match place {
-        Place::Header => !b.iter().any(|&c| c < b' ' || c == 0x7f || b",;[]{}()\"".contains(&c)),
-        _ => !b.iter().any(|&c| c < b' ' || c == 0x7f || ends_bare(place, c)),
-    };
-    clean
+    is_free(b, 1 << place as u8)
         && (typed || !is_other_value(s))
         && !s.ends_with(char::is_whitespace)
         && !s.starts_with(char::is_whitespace)
@@ -70,7 +98,7 @@ pub fn is_bare_key(s: &str) -> bool {
     *first != b' '
         && *last != b' '
         && !SPECIAL_START.contains(first)
-        && !b.iter().any(|&c| c < b' ' || c == 0x7f || b":,;=[]{}()\"?".contains(&c))
+        && is_free(b, IN_KEYS)
         && !s.starts_with(char::is_whitespace)
         && !s.ends_with(char::is_whitespace)
 }

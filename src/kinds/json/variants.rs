@@ -5,10 +5,10 @@
 //! on the order of the others are joined, the most frequent first. Cost: linear in the members, for
 //! distinct sequences of keys, and kinds, are few.
 
-use std::collections::{HashMap, HashSet};
-
 use super::columns::Shape;
 use super::tape::{Id, Kind, NONE, Tape};
+
+use crate::hashed::{FastMap, FastSet};
 
 /// Kinds are named by the letters of the alphabet.
 pub const MAX_VARIANTS: usize = 26;
@@ -93,7 +93,7 @@ type Key = u32;
 #[derive(Default)]
 struct Keys<'s> {
     names: Vec<&'s str>,
-    numbers: HashMap<&'s str, Key>,
+    numbers: FastMap<&'s str, Key>,
     /// For each key the one that followed it last: mostly the one that follows it again.
     following: Vec<Key>,
 }
@@ -123,7 +123,7 @@ impl<'s> Keys<'s> {
 
 /// The distinct sequences of keys, in order of appearance; `None` if there are too many.
 fn sequences<'s>(tape: &Tape<'s>, nodes: &[Id], numbers: &mut Keys<'s>) -> Option<Vec<Numbered>> {
-    let mut known: HashMap<Vec<Key>, usize> = HashMap::new();
+    let mut known: FastMap<Vec<Key>, usize> = FastMap::default();
     let mut out: Vec<Numbered> = Vec::new();
     let mut keys: Vec<Key> = Vec::new();
     for (row, &id) in nodes.iter().enumerate() {
@@ -146,7 +146,7 @@ fn sequences<'s>(tape: &Tape<'s>, nodes: &[Id], numbers: &mut Keys<'s>) -> Optio
         if known.len() == MAX_SEQUENCES {
             return None;
         }
-        let mut seen = HashSet::new();
+        let mut seen = FastSet::default();
         let is_plain = |key: &Key| numbers.names.get(*key as usize).is_some_and(|name| !name.contains('\\'));
         if keys.iter().all(|key| is_plain(key) && seen.insert(*key)) {
             known.insert(keys.clone(), out.len());
@@ -183,7 +183,7 @@ fn difference(a: &[Key], b: &[Key], places: &mut [u32]) -> Option<(usize, usize)
 
 /// The order that both follow, which exists.
 fn merged(a: &[Key], b: &[Key]) -> Vec<Key> {
-    let place: HashMap<Key, usize> = a.iter().enumerate().map(|(i, key)| (*key, i)).collect();
+    let place: FastMap<Key, usize> = a.iter().enumerate().map(|(i, key)| (*key, i)).collect();
     let mut out = Vec::with_capacity(a.len() + b.len());
     let mut at = 0;
     for &key in b {

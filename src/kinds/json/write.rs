@@ -4,7 +4,6 @@
 //! else plainly. Cost: linear; a value is written at most once per table that is tried around it,
 //! and the work spent on rejected tables is bounded.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::columns::{Columns, Shape};
@@ -15,6 +14,7 @@ use super::nested;
 use super::table::Table;
 use super::tape::{Id, Kind, Tape};
 use super::text::{self, Place};
+use crate::hashed::FastSet;
 use crate::mark::{self, Omission, Unit};
 
 /// The object is null.
@@ -325,7 +325,7 @@ impl<'t, 's> Writer<'t, 's> {
             if map { write!(self.out, "{{{}}}", nodes.len()) } else { write!(self.out, "[{}]", nodes.len()) };
         self.features.tables = true;
         self.features.variants |= matches!(shape, Shape::Variants(_));
-        let mut table = Table { columns: &columns, writer: self, gate, paths: HashSet::new() };
+        let mut table = Table { columns: &columns, writer: self, gate, paths: FastSet::default() };
         if !table.write_selected(&shape, &nodes, map) {
             table.write(&shape, &nodes, map);
         }

@@ -7,8 +7,6 @@
 mod runs;
 mod traces;
 
-use std::collections::{HashMap, HashSet};
-
 use super::outlier;
 use super::related;
 use super::relevance;
@@ -16,6 +14,7 @@ use super::severity::Severity;
 use super::template::{NONE, standalone_key};
 use super::testrun::Role;
 use super::view::View;
+use crate::hashed::{FastMap, FastSet};
 use crate::options::Level;
 use crate::score::Query;
 
@@ -147,8 +146,8 @@ impl<'v> Ranks<'v> {
         }
         let mut scores = relevance::scores(self.view.text, &self.view.messages, query);
         scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let mut taken: HashMap<u32, usize> = HashMap::new();
-        let mut seen = HashSet::new();
+        let mut taken: FastMap<u32, usize> = FastMap::default();
+        let mut seen = FastSet::default();
         let mut left = BEST_LINES.min(1 + self.view.len() / LINES_PER_BEST);
         let best = scores.first().map_or(0.0, |s| s.1);
         for (i, score) in scores {
@@ -186,9 +185,9 @@ impl<'v> Ranks<'v> {
                 continue;
             }
             let keys: Vec<u64> = lines.iter().map(|i| standalone_key(view.message(*i))).collect();
-            let mut total: HashMap<u64, usize> = HashMap::new();
+            let mut total: FastMap<u64, usize> = FastMap::default();
             keys.iter().for_each(|key| *total.entry(*key).or_default() += 1);
-            let mut seen: HashMap<u64, usize> = HashMap::new();
+            let mut seen: FastMap<u64, usize> = FastMap::default();
             for (i, key) in lines.into_iter().zip(keys) {
                 let seen = seen.entry(key).or_default();
                 *seen += 1;
@@ -214,8 +213,8 @@ impl<'v> Ranks<'v> {
 
     fn weak(&mut self) {
         let view = self.view;
-        let mut taken: HashMap<(u32, u64), ()> = HashMap::new();
-        let mut of_template: HashMap<u32, usize> = HashMap::new();
+        let mut taken: FastMap<(u32, u64), ()> = FastMap::default();
+        let mut of_template: FastMap<u32, usize> = FastMap::default();
         for i in 0..view.len() {
             // In a run, what is indented is source: words of trouble in it say nothing.
             let is_source = self.is_run && view.message(i).starts_with("    ");
@@ -270,7 +269,7 @@ impl<'v> Ranks<'v> {
             left -= view.bytes(i);
             self.put(i, rank::FIRST);
         }
-        let mut seen = HashSet::new();
+        let mut seen = FastSet::default();
         for i in 0..view.len() {
             let (template, variant) = (view.templates.of_line[i], view.templates.variant[i]);
             if template != NONE

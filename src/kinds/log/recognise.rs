@@ -200,12 +200,12 @@ fn equal(lines: &[&str]) -> f64 {
 fn repeated(lines: &[&str]) -> f64 {
     let text = lines.join("\n");
     let ranges = crate::select::lines(&text);
-    let templates = template::Templates::mine(&text, &ranges, false);
-    let worded = ranges.iter().filter(|r| text[(*r).clone()].split_whitespace().count() >= 4).count();
+    let worded = ranges.iter().filter(|r| text[(*r).clone()].split_whitespace().nth(3).is_some()).count();
     if (worded as f64) < 0.8 * lines.len() as f64
         || severity::severities(&text, &ranges).iter().all(|s| *s == severity::Severity::None)
     {
         return 0.0;
     }
+    let templates = template::Templates::mine(&text, &ranges, false);
     1.0 - templates.list.len() as f64 / lines.len() as f64
 }

@@ -4,10 +4,10 @@
 //! As records they would all stay; as a log, what repeats may go while every error stays. A line is a
 //! record of a log if it is an object that says when, and how bad it is or what happened. Cost: linear.
 
-use std::collections::HashSet;
-
 use super::severity::Severity;
 use super::view::View;
+
+use crate::hashed::FastSet;
 
 /// Fewer lines are few records.
 const MIN_LINES: usize = 20;
@@ -133,7 +133,7 @@ impl View<'_> {
                 && !value(line, "Output").is_some_and(|said| said.starts_with("\"=== "))
         };
         let judged: Vec<Severity> = self.lines.iter().map(|line| severity(&text[line.clone()])).collect();
-        let failed: HashSet<&str> =
+        let failed: FastSet<&str> =
             (0..judged.len()).filter(|i| judged[*i] == Severity::Strong).filter_map(name).collect();
         let printed: Vec<bool> = (0..judged.len())
             .map(|i| {

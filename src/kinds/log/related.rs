@@ -4,9 +4,9 @@
 //! Cost: one pass over the bytes of the messages and a look-up per identifier in them, only where there
 //! are failures that name any.
 
-use std::collections::HashMap;
-
 use super::view::View;
+
+use crate::hashed::FastMap;
 
 /// Identifiers looked for, those of the worst lines first.
 const MAX_IDENTIFIERS: usize = 256;
@@ -23,7 +23,7 @@ const MAX_SHARE: f64 = 0.06;
 /// Lines that name what one of the `failing` lines (the worst first) names, rarest identifiers first,
 /// as many as fit.
 pub(super) fn find(view: &View<'_>, failing: &[usize]) -> Vec<usize> {
-    let mut ids: HashMap<&str, usize> = HashMap::new();
+    let mut ids: FastMap<&str, usize> = FastMap::default();
     for i in failing {
         identifiers(view.message(*i), |id| {
             let next = ids.len();

@@ -4,11 +4,11 @@
 //! that begin as a term does are stemmed, so the cost does not depend on how many different words a log
 //! has.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
+use crate::hashed::FastMap;
 use crate::score::{Query, terms};
 
 /// The usual BM25 saturation, and little length normalisation: log lines are long or short for reasons
@@ -69,7 +69,7 @@ pub(super) fn scores(text: &str, lines: &[Range<usize>], query: &Query) -> Vec<(
     // (line, term, times), grouped by line.
     let mut postings: Vec<(u32, u32, u32)> = Vec::new();
     let mut in_lines = vec![0u32; query.terms.len()];
-    let mut known: HashMap<&str, Vec<u32>> = HashMap::new();
+    let mut known: FastMap<&str, Vec<u32>> = FastMap::default();
     let (mut at, mut first, mut done) = (0, 0, 0);
     for hit in beginnings.automaton.find_iter(text) {
         if hit.start() < done || !opens_word(text.as_bytes(), hit.start()) {
@@ -140,7 +140,7 @@ fn word_around(text: &str, line: &Range<usize>, at: usize) -> Range<usize> {
 /// Finds words that may be a term of the question: those that begin as one does.
 struct Beginnings<'q> {
     automaton: AhoCorasick,
-    ids: HashMap<&'q str, u32>,
+    ids: FastMap<&'q str, u32>,
 }
 
 /// Bytes of a term that its words share whatever their ending (`queri|es`, `quer|y`).
@@ -154,7 +154,7 @@ impl<'q> Beginnings<'q> {
     /// `None` if the question has no terms.
     fn new(terms: &'q [String]) -> Option<Self> {
         let terms = &terms[..terms.len().min(MAX_TERMS)];
-        let mut ids = HashMap::new();
+        let mut ids = FastMap::default();
         let mut patterns: Vec<String> = Vec::new();
         for (id, term) in terms.iter().enumerate() {
             if term.len() < MIN_TERM_BYTES {

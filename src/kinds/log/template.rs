@@ -8,9 +8,9 @@
 //! Cost: one pass over the bytes and one look-up per line; a new variant is compared with at most
 //! [`MAX_CANDIDATES`] templates of at most [`MAX_TOKENS`] tokens. Lines are compared by 64-bit hashes.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
+
+use crate::hashed::FastMap;
 
 /// Share of worded tokens that must agree.
 const MIN_SIMILARITY: f64 = 0.5;
@@ -22,29 +22,6 @@ const BUCKET_NAMES: usize = 2;
 const MAX_TOKENS: usize = 48;
 /// Bytes of a message beyond this do not tell templates apart.
 const MAX_MESSAGE_BYTES: usize = 2048;
-
-/// A map whose keys are hashes already: one multiplication spreads them over the buckets.
-pub(super) type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<Spread>>;
-
-/// See [`HashedMap`].
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = step(self.0, *byte);
-        }
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = (key ^ (key >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
 
 /// Hash of one byte more (FNV-1a; tokens are short, and nothing but speed is asked of it).
 fn step(hash: u64, byte: u8) -> u64 {
@@ -101,8 +78,8 @@ impl Templates {
             variant: vec![0; messages.len()],
             list: Vec::new(),
         };
-        let mut known: HashedMap<(u32, u16)> = HashedMap::default();
-        let mut buckets: HashedMap<Vec<u32>> = HashedMap::default();
+        let mut known: FastMap<u64, (u32, u16)> = FastMap::default();
+        let mut buckets: FastMap<u64, Vec<u32>> = FastMap::default();
         let mut tokens = Vec::with_capacity(MAX_TOKENS);
         for (i, range) in messages.iter().enumerate() {
             let end = range.end.min(range.start + MAX_MESSAGE_BYTES);
@@ -126,7 +103,7 @@ impl Templates {
     }
 
     /// The template of a variant not seen before: the most similar one of its bucket, or a new one.
-    fn place(&mut self, line: usize, tokens: &[Token], buckets: &mut HashedMap<Vec<u32>>) -> (u32, u16) {
+    fn place(&mut self, line: usize, tokens: &[Token], buckets: &mut FastMap<u64, Vec<u32>>) -> (u32, u16) {
         let bucket = buckets.entry(bucket_key(tokens)).or_default();
         let mut best: Option<(u32, f64)> = None;
         for id in bucket.iter() {

@@ -6,9 +6,8 @@
 //! and of its best neighbour (pronouns); sentences said before count little. Round weights: finer ones
 //! do not carry over from one set to the next. Cost: linear, but for sorting the scores.
 
-use std::collections::HashSet;
-
 use super::split::Document;
+use crate::hashed::FastSet;
 use crate::score::bm25::{Index, TermId, Units, Weighted};
 use crate::score::intern::Numbers;
 
@@ -80,7 +79,7 @@ impl<'d> Reading<'d> {
     pub fn new(text: &'d str, document: &'d Document, terms: &[String], call: &[String]) -> Self {
         let index = Index::new(document.units.iter().map(|u| &text[u.range()]));
         let mut query = index.weigh(terms);
-        let own: HashSet<&String> = terms.iter().collect();
+        let own: FastSet<&String> = terms.iter().collect();
         for term in call.iter().filter(|term| !own.contains(term)) {
             // A term of the call that the text does not have says nothing about it.
             if let Some(id) = index.id(term) {
@@ -105,7 +104,7 @@ impl<'d> Reading<'d> {
         let base = units.scores(query);
         let passage_scores = passages.scores(query);
         let places = places(&passage_scores);
-        let in_query: HashSet<TermId> = query.iter().filter_map(|q| q.id).collect();
+        let in_query: FastSet<TermId> = query.iter().filter_map(|q| q.id).collect();
 
         // Feedback: the words of the best sentences.
         let order = (0..n).filter(|i| is_sentence(*i) && base[*i] > 0.0).collect();
@@ -119,7 +118,7 @@ impl<'d> Reading<'d> {
         let weighed: Vec<(usize, f64)> = best.iter().map(|p| (*p, passage_scores[*p])).collect();
         let common = (passages.len() / HOP_COMMON).max(MIN_HOP_COMMON);
         let mut hop = units.scorer(&telling(passages, &weighed, &in_query, HOP_TERMS, common));
-        let seen: HashSet<TermId> = best.iter().flat_map(|p| passages.terms(*p)).copied().collect();
+        let seen: FastSet<TermId> = best.iter().flat_map(|p| passages.terms(*p)).copied().collect();
 
         let answer = AnswerType::of(question);
         let query_sum = units.idf_sum(query).max(1e-9);
@@ -243,7 +242,7 @@ fn places(scores: &[f64]) -> Vec<f64> {
 fn telling(
     units: &Units,
     from: &[(usize, f64)],
-    asked: &HashSet<TermId>,
+    asked: &FastSet<TermId>,
     count: usize,
     common: usize,
 ) -> Vec<Weighted> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::blocks::{lines, passages};
 
 /// How much of the text is looked at: its start and its middle, in bytes each.
-const SAMPLE_BYTES: usize = 16_000;
+const SAMPLE_BYTES: usize = 10_000;
 /// More than this share of machine-made lines (fenced code aside) and it is no prose.
 const MAX_DATA_SHARE: f64 = 0.30;
 /// Fewer words than this among the tokens and it is no prose.
@@ -67,14 +67,14 @@ impl Seen {
         let mut in_fence = false;
         for line in lines::lines(text, 0..text.len()) {
             let line = &text[line];
-            if line.trim_start().starts_with("```") {
+            if lines::trim_start(line).starts_with("```") {
                 in_fence = !in_fence;
                 continue;
             }
             if in_fence {
                 continue;
             }
-            let body = line.trim();
+            let body = lines::trim(line);
             self.bytes += body.len();
             self.markers += usize::from(passages::marker(line).is_some_and(|m| m.is_sure));
             if lines::is_data(line) {

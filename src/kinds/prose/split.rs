@@ -85,7 +85,7 @@ impl Builder<'_> {
         let mut blank = false;
         for line in lines::lines(text, 0..text.len()) {
             let words = &text[line.clone()];
-            let body = words.trim();
+            let body = lines::trim(words);
             if let Some(open) = fence {
                 self.fixed(line);
                 if body.starts_with(open) && body.trim_start_matches(['`', '~']).is_empty() {

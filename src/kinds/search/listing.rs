@@ -10,11 +10,11 @@
 //! stand as they were, with `\` before them if they could be read as a directory. Linear in the text
 //! and the depth of its paths.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::choose::{self, Choice};
 use super::matches::{Match, Parsed, Style, split_lines};
+use crate::hashed::FastMap;
 use crate::kinds::Context;
 use crate::mark::{self, Omission, Rendered, Unit};
 
@@ -179,7 +179,7 @@ pub fn compress_paths(text: &str, cx: &Context<'_>) -> Option<Rendered> {
 /// Each path is a unit of its directory.
 fn path_units(text: &str) -> Parsed<'_> {
     let mut units = Parsed::empty(Style { pathed: true, numbered: false }, text);
-    let mut ids: HashMap<&str, usize> = HashMap::new();
+    let mut ids: FastMap<&str, usize> = FastMap::default();
     for raw in split_lines(text) {
         let hit = split_path(raw).map(|(directory, name)| {
             let path = *ids.entry(directory).or_insert_with(|| {

@@ -4,11 +4,11 @@
 //! again are the line, whatever was taken for a path. Linear; only the first [`MAX_PREFIX_BYTES`] of
 //! a line are looked at.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::ops::Range;
 
 use crate::blocks::lines;
+use crate::hashed::{FastMap, Keyed};
 use crate::select;
 
 /// No path of a real file system is longer.
@@ -196,7 +196,7 @@ impl<'t> Parsed<'t> {
 /// Most texts stand once. A table of small counters by hash finds those that surely do, so that only
 /// the rest goes into a map.
 fn firsts(parsed: &Parsed<'_>) -> Vec<u32> {
-    let draw = RandomState::new();
+    let draw = Keyed::default();
     let places = (parsed.len() * PLACES_PER_LINE).next_power_of_two();
     let hash = |text: &str| draw.hash_one(text) as usize & (places - 1);
     // One bit for a text seen, one for a second.
@@ -211,7 +211,7 @@ fn firsts(parsed: &Parsed<'_>) -> Vec<u32> {
         seen[byte] |= (1 | (once << 1)) << shift;
     }
     let mut out: Vec<u32> = (0..offset(parsed.len())).collect();
-    let mut first: HashMap<&str, u32> = HashMap::new();
+    let mut first: FastMap<&str, u32> = FastMap::default();
     for ((i, text), place) in hits().zip(at) {
         let place = place as usize;
         if (seen[place / 4] >> (place % 4 * 2)) & 2 != 0 {
@@ -245,7 +245,7 @@ pub fn parse(text: &str, style: Style) -> Parsed<'_> {
         }
         return out.finish();
     }
-    let mut ids: HashMap<&str, usize> = HashMap::new();
+    let mut ids: FastMap<&str, usize> = FastMap::default();
     let mut last: Option<(&str, usize)> = None;
     let mut others = 0;
     for raw in raws {

@@ -1,10 +1,9 @@
 //! Reads grouped matches back. Linear.
 
-use std::collections::HashMap;
-
 use super::form::{Form, is_like_name, number};
 use super::matches::GROUP_SEPARATOR;
 use crate::blocks::lines;
+use crate::hashed::FastMap;
 use crate::kinds::sink::Sink;
 use crate::mark::MARK_OPEN;
 
@@ -23,7 +22,7 @@ pub struct Decoder<S> {
     path: String,
     /// Texts with a name, and where by their names.
     texts: Vec<String>,
-    names: HashMap<String, usize>,
+    names: FastMap<String, usize>,
 }
 
 /// A line of a run, before it is put in its place.
@@ -45,7 +44,7 @@ enum Text<'b> {
 impl<S: Sink> Decoder<S> {
     /// Writes to `out`.
     pub fn new(out: S, form: Form) -> Self {
-        Decoder { out, form, path: String::new(), texts: Vec::new(), names: HashMap::new() }
+        Decoder { out, form, path: String::new(), texts: Vec::new(), names: FastMap::default() }
     }
 
     /// Decodes the next part of a body. Parts end before the name of a file.

@@ -3,12 +3,12 @@
 //! Invariants: nothing that stays whole has a part in it, and candidates do not overlap. Cost: linear in
 //! the text.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::bytes_of;
 use super::identifiers::for_each_identifier;
 use super::neighbours::is_whole;
+use crate::hashed::FastSet;
 use crate::kinds::Context;
 use crate::kinds::code::language::is_data;
 use crate::kinds::code::listing::Listing;
@@ -43,7 +43,7 @@ pub fn bodies(
     text: &str,
     lines: &[Range<usize>],
     view: &View<'_>,
-    whole: &HashSet<usize>,
+    whole: &FastSet<usize>,
     cx: &Context<'_>,
 ) -> Vec<Candidate> {
     let n = view.entries.len();
@@ -72,7 +72,7 @@ pub fn bodies(
         gone_until = entry.body.end;
         going.push(entry);
     }
-    let terms: HashSet<&str> = cx.query.terms.iter().map(String::as_str).collect();
+    let terms: FastSet<&str> = cx.query.terms.iter().map(String::as_str).collect();
     let mut out = Vec::new();
     for (k, entry) in going.iter().enumerate() {
         let mut gone = entry.body.clone();
@@ -96,7 +96,7 @@ pub fn bodies(
 }
 
 /// How many terms of the query a line has.
-fn shared(line: &str, query: &HashSet<&str>) -> usize {
+fn shared(line: &str, query: &FastSet<&str>) -> usize {
     terms::terms(line).iter().filter(|t| query.contains(t.as_str())).count()
 }
 
@@ -105,7 +105,7 @@ pub fn comments(
     text: &str,
     lines: &[Range<usize>],
     view: &View<'_>,
-    whole: &HashSet<usize>,
+    whole: &FastSet<usize>,
     out: &mut Vec<Candidate>,
 ) {
     let is_settled = settled(lines, view, whole, out);
@@ -125,7 +125,7 @@ pub fn comments(
 }
 
 /// For each line whether it goes already or belongs to what stays whole.
-fn settled(lines: &[Range<usize>], view: &View<'_>, whole: &HashSet<usize>, out: &[Candidate]) -> Vec<bool> {
+fn settled(lines: &[Range<usize>], view: &View<'_>, whole: &FastSet<usize>, out: &[Candidate]) -> Vec<bool> {
     // How many ranges cover each line, as differences.
     let mut cover = vec![0i32; lines.len() + 1];
     let stay = whole.iter().map(|i| &view.entries[*i].lines);
@@ -147,7 +147,7 @@ pub fn tables(
     text: &str,
     lines: &[Range<usize>],
     view: &View<'_>,
-    whole: &HashSet<usize>,
+    whole: &FastSet<usize>,
     listing: Option<&Listing>,
     out: &mut Vec<Candidate>,
 ) {
@@ -156,7 +156,7 @@ pub fn tables(
         let line = &text[lines[i].clone()];
         line[listing.map_or(0, |l| l.prefix_len(line))..].trim()
     };
-    let mut words: Option<HashSet<&str>> = None;
+    let mut words: Option<FastSet<&str>> = None;
     let mut start = 0;
     for i in 0..=lines.len() {
         if is_settled.get(i) == Some(&false) && !view.blank[i] && is_data(code(i)) {
@@ -165,7 +165,7 @@ pub fn tables(
         let rest = start + TABLE_HEAD_LINES..i;
         if start > 0 && rest.len() >= MIN_TABLE_LINES {
             let words = words.get_or_insert_with(|| {
-                let mut words = HashSet::new();
+                let mut words = FastSet::default();
                 for entry in whole.iter().map(|i| &view.entries[*i].lines) {
                     for_each_identifier(&text[lines[entry.start].start..lines[entry.end - 1].end], |w| {
                         words.insert(w);

@@ -3,11 +3,11 @@
 //! Invariant: the named entries always stay; neighbours are added in a fixed order as long as a share of
 //! the text allows. Cost: linear in the text, plus the places of each name.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::bytes_of;
 use super::identifiers::{for_each_call, places};
+use crate::hashed::{FastMap, FastSet};
 use crate::kinds::Context;
 use crate::kinds::code::outline::ItemKind;
 use crate::kinds::code::view::View;
@@ -31,15 +31,15 @@ pub fn neighbours(
     view: &View<'_>,
     named: &[usize],
     cx: &Context<'_>,
-) -> HashSet<usize> {
-    let mut whole: HashSet<usize> = named.iter().copied().collect();
+) -> FastSet<usize> {
+    let mut whole: FastSet<usize> = named.iter().copied().collect();
     let slice = |range: &Range<usize>| -> &str {
         match (lines.get(range.start), lines.get(range.end.max(1) - 1)) {
             (Some(a), Some(b)) if a.start < b.end => &text[a.start..b.end],
             _ => "",
         }
     };
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut by_name: FastMap<&str, Vec<usize>> = FastMap::default();
     for (i, entry) in view.entries.iter().enumerate() {
         if entry.kind == ItemKind::Function && !entry.name.is_empty() {
             by_name.entry(entry.name).or_default().push(i);
@@ -75,7 +75,7 @@ pub fn neighbours(
         order.extend(by_name.get(name).into_iter().flatten());
     }
     // Whoever mentions a named function.
-    let names: HashSet<&str> = named.iter().map(|i| view.entries[*i].name).filter(|n| n.len() >= 3).collect();
+    let names: FastSet<&str> = named.iter().map(|i| view.entries[*i].name).filter(|n| n.len() >= 3).collect();
     let mut mentions: Vec<usize> = names.iter().flat_map(|name| places(text, name)).collect();
     mentions.sort_unstable();
     for (i, entry) in view.entries.iter().enumerate() {
@@ -100,7 +100,7 @@ pub fn neighbours(
 }
 
 /// Whether entry `i` or one around it stays whole.
-pub fn is_whole(view: &View<'_>, whole: &HashSet<usize>, i: usize) -> bool {
+pub fn is_whole(view: &View<'_>, whole: &FastSet<usize>, i: usize) -> bool {
     let mut at = Some(i);
     let mut steps = 0;
     while let Some(i) = at {

@@ -4,9 +4,8 @@
 //! Invariant: they follow the rules for all logs and, lines that repeat apart, only make ranks better.
 //! Cost: linear in the lines, plus a sort of those that are near a failure.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{RUN_EXPONENT, Ranks, rank};
+use crate::hashed::{FastMap, FastSet};
 use crate::kinds::log::template::standalone_key;
 use crate::kinds::log::testrun::Role;
 use crate::kinds::log::view::View;
@@ -56,7 +55,7 @@ impl Ranks<'_> {
         let view = self.view;
         let failed = self.ranks.contains(&rank::FAILURE);
         let mut left = if failed { WARNINGS_BESIDE_FAILURES } else { WARNINGS };
-        let mut seen = HashSet::new();
+        let mut seen = FastSet::default();
         for i in (0..view.len()).filter(|i| view.roles[*i] == Role::Warning) {
             let message = view.message(i);
             let said = memchr::memmem::find(message.as_bytes(), b"arning").map_or("", |at| &message[at..]);
@@ -92,7 +91,7 @@ impl Ranks<'_> {
         let kept: usize = (0..n).filter(|i| self.ranks[*i] < rank::REST).map(|i| view.bytes(i)).sum();
         let mut left = budget - kept as f64;
         // The same message again and again surrounds nothing.
-        let mut nth: HashMap<u32, usize> = HashMap::new();
+        let mut nth: FastMap<u32, usize> = FastMap::default();
         let is_repetitive: Vec<bool> = (0..n)
             .map(|i| {
                 let template = view.templates.of_line[i];
@@ -125,7 +124,7 @@ impl Ranks<'_> {
 /// Lines that stand, together with a neighbour, word for word further up.
 fn repeated_lines(view: &View<'_>) -> Vec<bool> {
     let mut out = vec![false; view.len()];
-    let mut seen: HashMap<(&str, &str), ()> = HashMap::new();
+    let mut seen: FastMap<(&str, &str), ()> = FastMap::default();
     let filled: Vec<usize> = (0..view.len()).filter(|i| !view.message(*i).trim().is_empty()).collect();
     for pair in filled.windows(2) {
         let (a, b) = (view.message(pair[0]), view.message(pair[1]));

@@ -3,9 +3,8 @@
 //! Invariants: a frame stays or goes as a whole, and is no error of its own, whatever its function is
 //! called. Cost: linear in the lines of traces.
 
-use std::collections::HashSet;
-
 use super::{Ranks, rank};
+use crate::hashed::FastSet;
 use crate::kinds::log::trace;
 
 /// Frames kept at the start and at the end of a long trace.
@@ -33,7 +32,7 @@ impl Ranks<'_> {
 
     /// Distinct traces: the head, the frames at both ends, the exception.
     pub fn traces(&mut self) {
-        let mut seen = HashSet::new();
+        let mut seen = FastSet::default();
         let view = self.view;
         for trace in &view.traces {
             let is_new = seen.insert(trace.key);
@@ -86,7 +85,7 @@ impl Ranks<'_> {
         if all.len() <= SHORT_TRACE {
             return all.collect();
         }
-        let mut seen = HashSet::new();
+        let mut seen = FastSet::default();
         let mut is_new = |frame: &std::ops::Range<usize>| {
             let number = |c: char| c == '#' || c == ' ' || c == '\t' || c.is_ascii_digit();
             let said = (self.view.message(frame.start).trim_start_matches(number), frame.len());

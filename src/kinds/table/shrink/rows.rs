@@ -3,9 +3,8 @@
 //! Invariant: [`Frame::unpack`] gives the line behind what [`Frame::pack`] wrote of its cells, as long as
 //! no cell holds the separator and the head came first. Cost: linear in the cells.
 
-use std::collections::HashMap;
-
 use super::frame::{Cells, Frame};
+use crate::hashed::FastMap;
 use crate::kinds::table::grid;
 
 /// A value stated in the head is at most this long, in bytes.
@@ -36,7 +35,7 @@ impl Frame {
             return;
         }
         for (i, column) in self.columns.iter_mut().enumerate() {
-            let mut seen: HashMap<&str, usize> = HashMap::new();
+            let mut seen: FastMap<&str, usize> = FastMap::default();
             for row in rows.iter().flatten() {
                 *seen.entry(row[i]).or_default() += 1;
             }
