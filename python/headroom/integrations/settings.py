@@ -1,7 +1,7 @@
 """Settings of the integrations: arguments, `HEADROOM_*` variables and LiteLLM's YAML, one table.
 
 An argument wins over the YAML, the YAML over the environment, the environment over the default.
-Only `Settings.from_env` reads the environment (and the cloud key and URL, which have no default).
+Only `arguments_from` takes the environment; `Settings.make` takes the cloud key and URL from it, which have no default.
 """
 
 from __future__ import annotations
