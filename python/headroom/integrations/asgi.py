@@ -104,7 +104,7 @@ class CompressionMiddleware:
         return self._ledger.stats()
 
     async def aclose(self) -> None:
-        """Closes idle connections to a service, if there are any. The middleware can be used on; none has to be closed."""
+        """Closes idle connections to a service, if there are any. Need not be called; the middleware can be used on."""
         if self._rewriter.cloud is not None:
             self._rewriter.cloud.close()
 

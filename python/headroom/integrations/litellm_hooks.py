@@ -141,7 +141,7 @@ class HeadroomCallback(RetrievingLogger):
         return self._engine.ledger.stats()
 
     async def aclose(self) -> None:
-        """Closes idle connections to a service, if there are any. The callback can be used on; none has to be closed."""
+        """Closes idle connections to a service, if there are any. Need not be called; the callback can be used on."""
         if self._engine.cloud is not None:
             self._engine.cloud.close()
 
