@@ -21,7 +21,7 @@ import tempfile
 import traceback
 import types
 
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 SLOW_IMPORTS = ("litellm", "headroom.integrations.litellm_callback")
 
 

@@ -22,7 +22,7 @@ from shell import PORT, ended, prepare
 from blocks import OUTPUT, PYTHON, ROOT, SHELL, Block, blocks, matches, pages
 
 PAGES = pages()
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 
 
 @pytest.fixture(scope="module")
