@@ -11,7 +11,9 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.html' -o -name '*.css' -o -name '*.js' -o -name '*.svg') Cargo.toml pyproject.toml $(wildcard build.rs)
 
-.PHONY: audit bench-service test-faults help demo test test-rust test-oracle test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality learning examples build wheel clean
+export NO_MKDOCS_2_WARNING := 1
+
+.PHONY: audit bench-service coverage docs options test-faults help demo test test-rust test-oracle test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality learning examples build wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -66,15 +68,15 @@ lint: build ## formats, clippy, ruff, mypy, and the stub against the module
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	cargo clippy --quiet --features python -- -D warnings
-	$(BIN)/ruff format --check python tests examples benches .ci
-	$(BIN)/ruff check python tests examples benches .ci
+	$(BIN)/ruff format --check python tests examples benches docs .ci
+	$(BIN)/ruff check python tests examples benches docs .ci
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest headroom._core
 
 format: build ## formats all code
 	cargo fmt
-	$(BIN)/ruff format python tests examples benches .ci
-	$(BIN)/ruff check --fix python tests examples benches .ci
+	$(BIN)/ruff format python tests examples benches docs .ci
+	$(BIN)/ruff check --fix python tests examples benches docs .ci
 
 bench: build $(VENV)/.bench-tools ## measures and writes a dated result file under benches/results (10 min)
 	$(BIN)/python benches/run.py
@@ -90,6 +92,15 @@ quality: build $(VENV)/.bench-tools ## savings and facts kept beside peers (CASE
 
 learning: build $(VENV)/.bench-tools ## what learning from use saves and loses, on synthetic agents (CASES=folder adds real runs; 5 min)
 	$(BIN)/python benches/learning.py $(CASES)
+
+coverage: build servers ## what no test reaches, by folder, into docs/coverage.md (30 min)
+	$(BIN)/python .ci/coverage_by_folder.py
+
+docs: $(VENV)/.tools ## builds the documentation site into site/, strictly
+	$(BIN)/python -m mkdocs build --strict --quiet
+
+options: build ## writes docs/options.md and the tables in docs/operations.md from the code
+	$(BIN)/python docs/site/options.py
 
 examples: build ## writes docs/examples: ten whole texts before and after
 	$(BIN)/python benches/examples.py

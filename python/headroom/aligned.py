@@ -63,11 +63,6 @@ class Part:
     pieces: tuple[Piece, ...] | None
     omitted: tuple[tuple[int, Omitted], ...]
 
-    @property
-    def is_same(self) -> bool:
-        """Whether nothing changed."""
-        return self.pieces is not None and not self.header and all(p.mark is None for p in self.pieces)
-
 
 def align(before: str, after: str, blocks: Sequence[Block], omitted: Sequence[Omitted]) -> tuple[list[Part], int]:
     """The parts of a text, and how many of `omitted` (the message's, from this text on) belong to them."""

@@ -42,6 +42,25 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, **(extra or {})}
 
 
+def providers_at(url: str) -> dict[str, str]:
+    """Variables that make LiteLLM and the SDKs of providers talk to the recording server."""
+    return {
+        "OPENAI_API_KEY": "k",
+        "OPENAI_API_BASE": url + "/v1",
+        "OPENAI_BASE_URL": url + "/v1",
+        "ANTHROPIC_API_KEY": "k",
+        "ANTHROPIC_API_BASE": url,
+        "ANTHROPIC_BASE_URL": url,
+        "AZURE_API_KEY": "k",
+        "AZURE_API_BASE": url,
+        "AZURE_API_VERSION": "2024-10-21",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "k",
+        "AWS_REGION_NAME": "us-east-1",
+        "AWS_BEDROCK_RUNTIME_ENDPOINT": url,
+    }
+
+
 class Server:
     """A running child and where it listens."""
 

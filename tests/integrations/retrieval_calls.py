@@ -15,7 +15,7 @@ import pytest
 from answers import Answer, read
 from entry_points import _router, drain, reset_callbacks
 from headroom.integrations.litellm_callback import HeadroomCallback
-from headroom.integrations.litellm_retrieval import HAS_LOOP
+from headroom.integrations.litellm_retrieval import HAS_LOOP, can_buffer
 from headroom.tools import TOOL_NAME
 from recorder import Recorder
 from scripted_model import Turn, View
@@ -25,6 +25,13 @@ MISTRAL = "mistral/mistral-large-latest"
 DONE = "It is retried in module_007."
 
 needs_loop = pytest.mark.skipif(not HAS_LOOP, reason="this LiteLLM has no tool loop for callbacks")
+
+
+def skip_unless_buffered(route: str, stream: bool) -> None:
+    """Skips a stream that this LiteLLM cannot buffer for a callback."""
+    call_type = "anthropic_messages" if route.startswith(("anthropic", "messages")) else "acompletion"
+    if stream and not can_buffer(call_type):
+        pytest.skip("this LiteLLM cannot buffer this stream for a callback")
 
 
 def callback(**settings: Any) -> HeadroomCallback:

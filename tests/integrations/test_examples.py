@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import payloads
 import pytest
-from processes import ROOT, START_TIMEOUT_S, environment, free_port, serve
+from processes import ROOT, START_TIMEOUT_S, environment, free_port, providers_at, serve
 from recorder import Recorder, Reply, Request
 from scripted_model import ScriptedModel, Turn, View
 
@@ -21,20 +21,6 @@ from headroom.integrations.litellm_retrieval import HAS_LOOP
 from headroom.tools import TOOL_NAME
 
 EXAMPLES = ROOT / "examples"
-
-
-def providers_at(url: str) -> dict[str, str]:
-    return {
-        "OPENAI_API_KEY": "k",
-        "OPENAI_API_BASE": url + "/v1",
-        "OPENAI_BASE_URL": url + "/v1",
-        "ANTHROPIC_API_KEY": "k",
-        "ANTHROPIC_API_BASE": url,
-        "AWS_ACCESS_KEY_ID": "k",
-        "AWS_SECRET_ACCESS_KEY": "k",
-        "AWS_REGION_NAME": "us-east-1",
-        "AWS_BEDROCK_RUNTIME_ENDPOINT": url,
-    }
 
 
 def run(name: str, recorder: Recorder, **more: str) -> str:

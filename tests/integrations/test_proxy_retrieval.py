@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 import httpx
-import payloads
 import pytest
 
 pytest.importorskip("litellm")
@@ -14,23 +13,20 @@ if not os.environ.get("CI"):
     pytest.importorskip("litellm.proxy.proxy_server", reason="needs more packages", exc_type=ImportError)
 
 from answers import Answer, read, read_sse
-from headroom.integrations.litellm_retrieval import HAS_LOOP, can_buffer
+from headroom.integrations.litellm_retrieval import HAS_LOOP
 from headroom.tools import TOOL_NAME
 from processes import Server, litellm_proxy
 from recorder import Recorder
-from scripted_model import ScriptedModel, Turn, View
+from retrieval_calls import ANTHROPIC_TOOLS, DONE, RESPONSES_TOOLS, asks_once, needs_loop, skip_unless_buffered
+from scripted_model import ScriptedModel, Turn
 from test_proxy import CLASS_PATH, FILE_PATH, chat, loads_packages, messages, responses
-
-DONE = "It is retried in module_007."
-GREP = {"name": "grep", "description": "Search.", "input_schema": {"type": "object", "properties": {}}}
-FLAT = {"type": "function", **payloads.TOOL["function"]}
 
 ROUTES = {
     "chat openai": chat("gpt"),
     "chat anthropic": chat("claude"),
-    "messages anthropic": messages("claude", tools=[GREP]),
-    "messages openai": messages("gpt", tools=[GREP]),
-    "responses": responses("gpt", tools=[FLAT]),
+    "messages anthropic": messages("claude", tools=ANTHROPIC_TOOLS),
+    "messages openai": messages("gpt", tools=ANTHROPIC_TOOLS),
+    "responses": responses("gpt", tools=RESPONSES_TOOLS),
 }
 
 
@@ -58,19 +54,11 @@ def ask(proxy: Server, route: str, stream: bool) -> Answer:
     return read_sse(reply.text) if stream else read(reply.json())
 
 
-def asks_once(view: View) -> Turn:
-    fetched = [text for id_, text in view.results.items() if id_ != payloads.CALL_ID]
-    if fetched:
-        return Turn(DONE if payloads.OUTPUT in fetched else f"not it: {fetched}")
-    return Turn(calls=[(TOOL_NAME, {"hash": view.hashes[0]})])
-
-
-@pytest.mark.skipif(not HAS_LOOP, reason="this LiteLLM has no tool loop for callbacks")
+@needs_loop
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("route", ROUTES)
 def test_the_client_sees_one_answer(route: str, stream: bool, proxy: Server, upstream: Recorder) -> None:
-    if stream and not can_buffer("anthropic_messages" if route.startswith("messages") else "acompletion"):
-        pytest.skip("this LiteLLM cannot buffer a stream for a callback")
+    skip_unless_buffered(route, stream)
     upstream.clear()
     model = upstream.handler = ScriptedModel(asks_once)
     answer = ask(proxy, route, stream)
@@ -92,7 +80,7 @@ def test_without_a_loop_there_is_no_tool(proxy: Server, upstream: Recorder) -> N
         assert len(upstream.posts()[0].body) < 45_000
 
 
-@pytest.mark.skipif(not HAS_LOOP, reason="this LiteLLM has no tool loop for callbacks")
+@needs_loop
 def test_the_clients_own_calls_reach_it(proxy: Server, upstream: Recorder) -> None:
     for route in ("chat openai", "messages anthropic", "responses"):
         upstream.clear()

@@ -18,7 +18,7 @@ import payloads
 from entry_points import _router, drain
 from headroom import compress, count_tokens
 from headroom.integrations.litellm_callback import HeadroomCallback
-from headroom.integrations.litellm_retrieval import HAS_LOOP, can_buffer, is_the_models
+from headroom.integrations.litellm_retrieval import HAS_LOOP, is_the_models
 from headroom.integrations.settings import arguments_from
 from headroom.tools import TOOL_NAME, handle_tool_call, retrieve_tool
 from recorder import Recorder
@@ -36,6 +36,7 @@ from retrieval_calls import (
     needs_loop,
     openai,
     run,
+    skip_unless_buffered,
 )
 from scripted_model import HASH, ScriptedModel, Turn
 
@@ -46,8 +47,7 @@ pytestmark = pytest.mark.usefixtures("clean_litellm")
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("route", ROUTES)
 def test_the_caller_sees_one_answer(route: str, stream: bool, recorder: Recorder) -> None:
-    if stream and not can_buffer("anthropic_messages" if route.startswith("anthropic") else "acompletion"):
-        pytest.skip("this LiteLLM cannot buffer this stream for a callback")
+    skip_unless_buffered(route, stream)
     made = callback(ccr=True)
     model = recorder.handler = ScriptedModel(asks_once)
     more: dict[str, Any] = {"stream": True} if stream else {}

@@ -14,7 +14,6 @@ import payloads
 from entry_points import _router, drain, reset_callbacks
 from headroom import compress, count_tokens
 from headroom.integrations.litellm_callback import HeadroomCallback
-from headroom.integrations.litellm_retrieval import can_buffer
 from headroom.tools import TOOL_NAME
 from processes import free_port
 from recorder import Recorder
@@ -30,6 +29,7 @@ from retrieval_calls import (
     needs_loop,
     ours,
     run,
+    skip_unless_buffered,
 )
 from scripted_model import ScriptedModel, Turn, View, call_id
 
@@ -40,8 +40,7 @@ pytestmark = pytest.mark.usefixtures("clean_litellm")
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("route", THREE)
 def test_beside_the_callers_tools(route: str, stream: bool, recorder: Recorder) -> None:
-    if stream and not can_buffer("anthropic_messages" if route.startswith("anthropic") else "acompletion"):
-        pytest.skip("this LiteLLM cannot buffer this stream for a callback")
+    skip_unless_buffered(route, stream)
     made = callback(ccr=True)
 
     def script(view: View) -> Turn:
@@ -123,8 +122,7 @@ def test_hashes_of_others_are_as_unknown_as_forged_ones(route: str, recorder: Re
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("route", THREE)
 def test_three_rounds_at_most(route: str, stream: bool, recorder: Recorder) -> None:
-    if stream and not can_buffer("anthropic_messages" if route.startswith("anthropic") else "acompletion"):
-        pytest.skip("this LiteLLM cannot buffer this stream for a callback")
+    skip_unless_buffered(route, stream)
     made = callback(ccr=True)
     model = recorder.handler = ScriptedModel(
         lambda v: Turn(f"Round {v.round}.", [(TOOL_NAME, {"hash": v.hashes[0], "lines": f"{v.round + 1}-9"})])

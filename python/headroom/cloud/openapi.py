@@ -1,6 +1,6 @@
 """The OpenAPI document. Written by hand: bodies pass the service as bytes, so no model of them exists.
 
-tests/cloud/test_openapi.py compares it with the routes and fuzzes the service with it.
+tests/service/test_service_fuzz.py compares it with the routes and fuzzes the service with it.
 """
 
 from __future__ import annotations

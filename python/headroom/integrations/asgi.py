@@ -103,6 +103,11 @@ class CompressionMiddleware:
         """Counts so far: `calls`, `compressed`, `skipped` by reason, `failed`, tokens and seconds."""
         return self._ledger.stats()
 
+    async def aclose(self) -> None:
+        """Closes idle connections to a service, if there are any. Need not be called; the middleware can be used on."""
+        if self._rewriter.cloud is not None:
+            self._rewriter.cloud.close()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._is_ours(scope):
             await self.app(scope, receive, send)

@@ -37,7 +37,7 @@ class Rewriter:
         self._settings = settings
         self._ledger = ledger
         self._max = max_body_bytes
-        self._cloud = make_cloud(settings)
+        self.cloud = make_cloud(settings)
         # A token has at least one byte. A coded body may unpack to far more, but not from nothing.
         self.min_bytes = min(settings.min_tokens, 64)
 
@@ -72,7 +72,7 @@ class Rewriter:
             new, result = compress_body(body, None, limit, config, min_tokens=min_tokens)
             return new, result.tokens_before, result.tokens_after
 
-        if self._cloud is not None:
+        if self.cloud is not None:
             # Counts without compressing, and refuses what is not a request before anything leaves.
             _, before, _ = core(NEVER)
             if before < self._settings.min_tokens:
@@ -101,9 +101,9 @@ class Rewriter:
             new, changed = check_reply(messages, reply)
             return new, count_gain(changed, model)
 
-        assert self._cloud is not None
+        assert self.cloud is not None
         request = {"messages": messages, "model": model, "model_limit": self._settings.model_limit}
-        new, saved = self._cloud.compress(request, check)
+        new, saved = self.cloud.compress(request, check)
         return (document.with_changes(name, new), saved) if saved > 0 else (None, 0)
 
 

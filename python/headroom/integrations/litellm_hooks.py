@@ -140,6 +140,11 @@ class HeadroomCallback(RetrievingLogger):
         """Counts so far: `calls`, `compressed`, `skipped` by reason, `failed`, tokens, seconds and `retrievals`."""
         return self._engine.ledger.stats()
 
+    async def aclose(self) -> None:
+        """Closes idle connections to a service, if there are any. Need not be called; the callback can be used on."""
+        if self._engine.cloud is not None:
+            self._engine.cloud.close()
+
     # The work: one function for all layers.
 
     def _work(self, key: str, messages: Any, model: str, provider: Any, info: Any, tools: Any, max_tokens: Any) -> Any:

@@ -85,17 +85,6 @@ def keep(store: Store, owner: str, originals: Mapping[str, str]) -> bool:
     return _succeeded(store)
 
 
-async def akeep(store: Store, owner: str, originals: Mapping[str, str]) -> bool:
-    """`keep` without blocking the event loop."""
-    if not originals:
-        return True
-    try:
-        await store.aput(owner, originals)
-    except Exception as error:  # noqa: BLE001 - a store of the caller's may raise anything
-        return _failed(error, store)
-    return _succeeded(store)
-
-
 def failures() -> int:
     """How often originals could not be kept in this process."""
     return _state.failures
