@@ -34,6 +34,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("compress", "headroom.commands.compress", "compress a file or standard input"),
     Command("explain", "headroom.commands.explain", "show what would be kept and left out, and why"),
+    Command("doctor", "headroom.commands.doctor", "tell what is installed and set, and whether it works"),
     Command("mcp", "headroom.commands.mcp", "serve compression and retrieval to an MCP client"),
     Command("serve", "headroom.commands.serve", "run the service that proxies share"),
     Command("keys", "headroom.commands.keys", "make, list, rotate and revoke keys of the service"),
