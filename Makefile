@@ -13,7 +13,7 @@ SOURCES := $(shell find src python -name '*.rs' -o -name '*.py' -o -name '*.pyi'
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: audit bench-service coverage docs options test-faults help demo test test-rust test-oracle test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality learning examples build wheel clean
+.PHONY: audit licences dist fuzz valgrind bench-service coverage docs options test-faults help demo test test-rust test-oracle test-python test-matrix hammer servers lint format bench bench-quick bench-stages quality learning examples build wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -58,6 +58,22 @@ test-matrix: build ## the LiteLLM wire tests on the oldest, a middle and the new
 audit: $(VENV)/.tools ## asks the advisory databases about all dependencies; says what it could not ask
 	$(BIN)/python .ci/audit.py $(AUDIT)
 
+licences: $(VENV)/.tools ## the licences of all dependencies; fails on one that is not permissive
+	$(BIN)/python .ci/licences.py
+
+dist: $(VENV)/.dist-tools ## builds and checks the wheels and the sdist of a release, into dist/ (10 min)
+	$(BIN)/python .ci/dist.py
+
+SECONDS ?= 60
+fuzz: ## fuzzes every parser for SECONDS each (default 60); TARGETS= names some
+	$(PYTHON) .ci/fuzz.py --seconds $(SECONDS) $(TARGETS)
+
+# A Python from Debian: builds with link-time optimisation have reads that valgrind cannot follow.
+SYSTEM_PYTHON ?= /usr/bin/python3
+valgrind: build ## the built module under valgrind: no invalid access, nothing lost (1 min)
+	PYTHONMALLOC=malloc PYTHONPATH=$(wildcard $(VENV)/lib/python3*/site-packages) valgrind --quiet --error-exitcode=1 \
+	    --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite $(SYSTEM_PYTHON) fuzz/valgrind.py
+
 bench-service: build ## load on the service beside headroom-ai's own proxy (5 min; installs it into .cache)
 	$(BIN)/python benches/cloud_load.py
 
@@ -68,15 +84,16 @@ lint: build ## formats, clippy, ruff, mypy, and the stub against the module
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	cargo clippy --quiet --features python -- -D warnings
-	$(BIN)/ruff format --check python tests examples benches docs .ci
-	$(BIN)/ruff check python tests examples benches docs .ci
+	$(BIN)/ruff format --check python tests examples benches fuzz docs .ci
+	$(BIN)/ruff check python tests examples benches fuzz docs .ci
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest headroom._core
+	$(BIN)/python .ci/licences.py --quiet
 
 format: build ## formats all code
 	cargo fmt
-	$(BIN)/ruff format python tests examples benches docs .ci
-	$(BIN)/ruff check --fix python tests examples benches docs .ci
+	$(BIN)/ruff format python tests examples benches fuzz docs .ci
+	$(BIN)/ruff check --fix python tests examples benches fuzz docs .ci
 
 bench: build $(VENV)/.bench-tools ## measures and writes a dated result file under benches/results (10 min)
 	$(BIN)/python benches/run.py
@@ -116,6 +133,10 @@ $(VENV)/.tools: requirements-dev.txt
 
 $(VENV)/.bench-tools: $(VENV)/.tools benches/requirements.txt
 	$(BIN)/python -m pip install --quiet -r benches/requirements.txt
+	@touch $@
+
+$(VENV)/.dist-tools: $(VENV)/.tools .ci/requirements-dist.txt
+	$(BIN)/python -m pip install --quiet -r .ci/requirements-dist.txt
 	@touch $@
 
 $(WHEELS)/.built: $(VENV)/.tools $(SOURCES)

@@ -421,7 +421,14 @@ fn clear_memo() {
     crate::compress::clear_memo();
 }
 
-#[pymodule]
+/// How this module was built: `(profile, target, encodings)`, for `headroom doctor`.
+#[pyfunction]
+fn build_info() -> (&'static str, &'static str, Vec<&'static str>) {
+    (env!("HEADROOM_PROFILE"), env!("HEADROOM_TARGET"), Counter::encodings().collect())
+}
+
+// Nothing here is shared without a lock, so the module asks no interpreter for its GIL.
+#[pymodule(gil_used = false)]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = m.py();
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
@@ -434,6 +441,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(expand, m)?)?;
     m.add_function(wrap_pyfunction!(excerpt, m)?)?;
     m.add_function(wrap_pyfunction!(json_structure, m)?)?;
+    m.add_function(wrap_pyfunction!(build_info, m)?)?;
     m.add_function(wrap_pyfunction!(memo_stats, m)?)?;
     m.add_function(wrap_pyfunction!(clear_memo, m)?)?;
     // A panic of ours is caught at the boundary of a block and counted; its message may quote the

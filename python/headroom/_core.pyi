@@ -6,6 +6,7 @@ __all__ = [
     "InvalidOptionError",
     "Policy",
     "__version__",
+    "build_info",
     "clear_memo",
     "compress_body",
     "compress_messages",
@@ -99,5 +100,6 @@ def json_structure(text: str) -> tuple[str, dict[str, list[str]]] | None:
     """
 
 def count_tokens(text: str, model: str) -> int: ...
+def build_info() -> tuple[str, str, list[str]]: ...
 def memo_stats() -> tuple[int, int, int]: ...
 def clear_memo() -> None: ...

@@ -35,6 +35,7 @@ COMMANDS = (
     Command("compress", "headroom.commands.compress", "compress a file or standard input"),
     Command("explain", "headroom.commands.explain", "show what would be kept and left out, and why"),
     Command("learn", "headroom.commands.learn", "learn from conversations what can be left out of tools' outputs"),
+    Command("doctor", "headroom.commands.doctor", "tell what is installed and set, and whether it works"),
     Command("mcp", "headroom.commands.mcp", "serve compression and retrieval to an MCP client"),
     Command("serve", "headroom.commands.serve", "run the service that proxies share"),
     Command("keys", "headroom.commands.keys", "make, list, rotate and revoke keys of the service"),

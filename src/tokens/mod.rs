@@ -50,6 +50,11 @@ impl Counter {
         EXACT.iter().find(|tokenizer| tokenizer.name == name).map(|tokenizer| Counter { tokenizer })
     }
 
+    /// The names of all exact encodings.
+    pub fn encodings() -> impl Iterator<Item = &'static str> {
+        EXACT.iter().map(|tokenizer| tokenizer.name)
+    }
+
     /// Tokens of `text`; special tokens count as the text they are written in.
     pub fn count(&self, text: &str) -> usize {
         let mut sum = Sum::default();

@@ -112,6 +112,11 @@ class Settings:
         )
 
 
+def variables() -> set[str]:
+    """The names of the variables that set an argument."""
+    return {"HEADROOM_" + name.upper() for name in _READERS}
+
+
 def arguments_from(environ: Mapping[str, str], yaml: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of an integration that was named, not constructed: YAML over environment.
 

@@ -1,0 +1,44 @@
+"""Every kind of text through the installed module, small enough for valgrind: `make valgrind`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from headroom import _core
+
+INPUTS = Path(__file__).resolve().parents[1] / "examples" / "inputs"
+MAX_CHARS = 12_000
+
+
+def compress(text: str, level: str, threads: int) -> int:
+    """Compresses, decodes what was re-encoded, and returns the number of edits."""
+    call = {"id": "1", "type": "function", "function": {"name": "sh", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "which role was refused?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": text},
+    ]
+    done = _core.compress_messages(messages, "gpt-4o", level, None, 0, 200_000, None, threads, True, b"key")
+    for _, _, new in done[0]:
+        _core.expand(new)
+    return len(done[0])
+
+
+def main() -> None:
+    edits = 0
+    for path in sorted(INPUTS.iterdir()):
+        text = path.read_text(encoding="utf-8")[:MAX_CHARS]
+        for level, threads in (("lossless", 1), ("balanced", 2)):
+            edits += compress(text, level, threads)
+        _core.excerpt(text, "role error", 200, "gpt-4o")
+        _core.count_tokens(text, "gpt-4")
+        body = {"model": "gpt-4o", "messages": [{"role": "tool", "tool_call_id": "1", "content": text}]}
+        _core.compress_body(json.dumps(body).encode(), None, "balanced", None, 0, 200_000, None, 1, False, None)
+    _core.clear_memo()
+    assert edits > 10, edits
+    print(f"{edits} texts were changed")
+
+
+if __name__ == "__main__":
+    main()
