@@ -43,10 +43,11 @@ SEED = 20261126
 RUNS = 600
 """Of each tool; half of them are learned from."""
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, GREY)
-CURVE = (0, 25, 50, 75, 100, 125, 150, 175, 200, 250, 300)
+CURVE = (0, 50, 100, 150, 175, 200, 250, 300)
 DRIFT_SEEDS = 10
 DRIFT_AFTER = 300
 DRIFT_UP_TO = 150
+NOISES = (0.0, 0.01, 0.02, 0.05, 0.1)
 RETRIEVES = 0.5
 """Share of the needs of a field that was left out for which an agent with the retrieval tool calls it."""
 
@@ -154,6 +155,31 @@ def simulate() -> list[Row]:
     return rows
 
 
+def noisy() -> list[tuple[float, int, int, float]]:
+    """(noise, fields, of them dropped, used values kept in %) for agents of all tools that keep to their habit less.
+
+    By what the policy drops and the question names, without compressing anything.
+    """
+    out = []
+    for noise in NOISES:
+        known = dropped = needed = kept = 0
+        for tool in agents.TOOLS:
+            rng = random.Random(f"{SEED} noise {noise} {tool.name}")
+            learner = Learner()
+            for _ in range(RUNS // 2):
+                learner.add(agents.run(tool, rng, noise=noise).messages)
+            document = learner.policy()
+            drop = {p for s in document["tools"][tool.name].values() for p in s["drop"]}
+            known += len(tool.fields) + len(tool.around)
+            dropped += len(drop)
+            for _ in range(RUNS):
+                run = agents.run(tool, rng, noise=noise)
+                needed += len(run.needed)
+                kept += sum(path not in drop or path in run.named for path, _ in run.needed)
+        out.append((noise, known, dropped, 100 * kept / needed))
+    return out
+
+
 def drift() -> dict[float, list[int | None]]:
     """After how many conversations a policy keeps a field again that agents have begun to need, per tool and seed.
 
@@ -187,7 +213,7 @@ def _notice(
         run = agents.run(tool, rng, drifted=True)
         explores = rng.randrange(EXPLORE_EVERY) == 0
         needs = any(p == path for p, _ in run.needed)
-        is_blind = needs and not explores and new not in run.named
+        is_blind = needs and not explores and path not in run.named
         if not explores:
             observed = observe(_without(run, tool, new) if is_blind else run.messages, hidden)
         else:
@@ -249,7 +275,12 @@ def recorded(folder: Path) -> Real:
     return out
 
 
-def report(rows: list[Row], noticed: dict[float, list[int | None]], real: Real | None) -> str:
+def report(
+    rows: list[Row],
+    noise: list[tuple[float, int, int, float]],
+    noticed: dict[float, list[int | None]],
+    real: Real | None,
+) -> str:
     """The part of the page between its marks."""
     lines = [
         f"Measured on {dt.date.today().isoformat()} with headroom {__version__}, Python {platform.python_version()}, "
@@ -278,6 +309,13 @@ def report(rows: list[Row], noticed: dict[float, list[int | None]], real: Real |
         "| used values kept, % | " + " | ".join(f"{_at(rows, i).kept_share:.2f}" for i in range(len(CURVE))) + " |",
         "",
         f"![Tokens saved over conversations seen, at 99 % or more of the used values kept; synthetic]({PLOT})",
+        "",
+        "**Noise** (synthetic): the share of runs in which an agent needs a field that is not of its habit. "
+        f"The tables above have {100 * agents.NOISE:g} %. By what the policy drops; fields that the question names count as kept.",
+        "",
+        "| synthetic: noise | fields | dropped | used values kept |",
+        "|---|---|---|---|",
+        *(f"| {100 * n:g} % | {known} | {dropped} | {kept:.2f} % |" for n, known, dropped, kept in noise),
         "",
         f"**Drift** (synthetic): after {DRIFT_AFTER} conversations agents begin to need a field that is left out, in "
         f"85 % of conversations; {DRIFT_SEEDS} seeds for each of {len(rows)} tools.",
@@ -366,7 +404,7 @@ def main() -> int:
     noticed = drift()
     args.out.mkdir(parents=True, exist_ok=True)
     plot(rows, args.out / PLOT)
-    text = report(rows, noticed, real)
+    text = report(rows, noisy(), noticed, real)
     page = ROOT / "docs" / PAGE
     whole = page.read_text("utf-8")
     head, _, rest = whole.partition(BEGIN)

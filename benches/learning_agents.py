@@ -53,6 +53,7 @@ class Run:
         tool: which tool it called.
         messages: all of them.
         needed: (field as a path, value as it is written) that the agent used, of the first output.
+        named: paths of the fields that the question names.
     """
 
     tool: str
@@ -266,14 +267,14 @@ def path_of(tool: Tool, name: str) -> str:
     return ("$." if tool.records == (1, 1) else "$.results[].") + name
 
 
-def run(tool: Tool, rng: random.Random, drifted: bool = False) -> Run:
+def run(tool: Tool, rng: random.Random, drifted: bool = False, noise: float = NOISE) -> Run:
     """One conversation of an agent that sees everything."""
     single = tool.records == (1, 1)
     records = [{name: make(rng, i) for name, make in tool.fields.items()} for i in range(rng.randint(*tool.records))]
     chosen = rng.choice(records)
     habit = tool.drift if drifted else tool.habit
     needs = [name for name, weight in habit.items() if rng.random() < weight]
-    if rng.random() < NOISE:
+    if rng.random() < noise:
         needs.append(rng.choice([name for name in tool.fields if name not in habit]))
     needs = needs or [next(iter(habit))]
     named = {name for name in needs if rng.random() < NAMED}
@@ -300,7 +301,8 @@ def run(tool: Tool, rng: random.Random, drifted: bool = False) -> Run:
         ]
         if lead not in needs:
             needs.append(lead)
-    return Run(tool.name, messages, [(path_of(tool, n), _written(chosen[n])) for n in needs], named)
+    needed = [(path_of(tool, n), _written(chosen[n])) for n in needs]
+    return Run(tool.name, messages, needed, {path_of(tool, n) for n in named})
 
 
 def _answer(tool: Tool, record: dict[str, Any], needs: list[str]) -> str:

@@ -256,7 +256,7 @@ def test_a_field_goes_after_149_conversations_without_a_use() -> None:
         assert state(quiet(Evidence(), 300), path) == "kept"
 
 
-def test_fields_together_may_not_take_more_than_a_quarter_of_a_per_cent_of_all_use() -> None:
+def test_used_fields_together_may_not_take_more_than_half_a_per_cent_of_all_use() -> None:
     def used(every: int) -> Evidence:
         evidence = Evidence()
         for i in range(399):
@@ -265,9 +265,9 @@ def test_fields_together_may_not_take_more_than_a_quarter_of_a_per_cent_of_all_u
 
     known = [(Field("t", "0" * 16, f"$.rare{i}"), used(400)) for i in range(6)]
     known += [(Field("t", "0" * 16, f"$.never{i}"), quiet(Evidence(), 399)) for i in range(9)]
-    known += [(Field("t", "0" * 16, f"$.often{i}"), used(2)) for i in range(4)]
+    known += [(Field("t", "0" * 16, f"$.often{i}"), used(2)) for i in range(7)]
     dropped = [field.path for field, verdict in policy.judge_all(known) if verdict.is_dropped]
-    assert sum("rare" in path for path in dropped) == 2, "0.25 % of 806 uses"
+    assert sum("rare" in path for path in dropped) == 2, "three of 1,406 uses may be more than 0.5 %, two are not"
     assert sum("never" in path for path in dropped) == 9
     # Alone, each of them would go.
     assert all(judge(field.path, evidence).is_dropped for field, evidence in known[:6])

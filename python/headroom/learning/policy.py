@@ -20,12 +20,11 @@ from typing import Any, Literal, NamedTuple
 
 from headroom.errors import InvalidOptionError
 from headroom.learning import fields
-from headroom.learning.evidence import USE_AT_MOST, Evidence
+from headroom.learning.evidence import USE_AT_MOST, Evidence, upper_bound
 
 FORMAT = 1
-LOSS_AT_MOST = 0.0025
-"""Share of all uses of a structure's fields that those which are dropped may have had together: half of what is
-promised (99.5 % of used values kept), since fields of which no use was seen have some, too."""
+LOSS_AT_MOST = 0.005
+"""Share of all uses of a structure's fields that those which are dropped may have together, at the upper bound."""
 MAX_TOOLS = 500
 MAX_STRUCTURES = 64
 """Of one tool."""
@@ -124,15 +123,21 @@ def judge_all(
 
 
 def _within_budget(judged: list[tuple[Field, Verdict]]) -> list[tuple[Field, Verdict]]:
-    """Keeps those of the fields to be dropped with which too much of all use would be lost, the most used ones."""
-    left = LOSS_AT_MOST * sum(verdict.evidence.needed for _, verdict in judged)
+    """Keeps those of the fields to be dropped with which too much of all use would be lost, the most used ones.
+
+    Fields of which no use was seen are not concerned.
+    """
+    total = sum(verdict.evidence.needed for _, verdict in judged)
     kept = set()
+    lost = 0.0
     for field, verdict in sorted(judged, key=lambda one: one[1].evidence.needed):
-        if verdict.state == "dropped":
-            left -= verdict.evidence.needed
-            if left < 0 < verdict.evidence.needed:
+        needed = verdict.evidence.needed
+        if verdict.state == "dropped" and needed:
+            if upper_bound(lost + needed, total) > LOSS_AT_MOST:
                 kept.add(field)
-    why = f"with it, more than {100 * LOSS_AT_MOST:g} % of all that was used would be left out"
+            else:
+                lost += needed
+    why = f"used, and without it more than {100 * LOSS_AT_MOST:g} % of all that is used might be left out"
     return [(f, Verdict("kept", why, v.evidence) if f in kept else v) for f, v in judged]
 
 
