@@ -161,6 +161,13 @@ def test_a_field_that_the_turn_names_stays(messages: list[Any], kept: str) -> No
         assert data["flights"][3][kept] == output()["flights"][3][kept]
 
 
+def test_a_field_stays_if_the_question_asks_for_one_of_its_values() -> None:
+    result = compress(chat(json.dumps(output()), "When does the one with Y940QR1 leave?"), policy=policy(DROP))
+    text = result.messages[-1]["content"]
+    assert "leaves out flights.aircraft, meta.trace]" in text
+    assert "Y940QR1" in text
+
+
 def test_names_of_parameters_name_no_field() -> None:
     messages = chat(json.dumps(output()), arguments='{"aircraft": "any", "trace": true}')
     assert "aircraft" in mark_and_data(compress(messages, policy=policy(DROP)).messages[-1]["content"])[0]

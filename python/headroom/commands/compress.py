@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from headroom import CompressResult, compress
-from headroom.commands import CommandError, reading, terminal
+from headroom.commands import reading, terminal
 from headroom.compression import compress_body
 
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         body = {shape: output if shape == "text" else json.loads(output)}
         decisions = [asdict(d) for d in _decisions(text, shape, result, arguments)]
         output = json.dumps({**body, **figures, "decisions": decisions}, ensure_ascii=False, indent=2) + "\n"
-    write_output(output, arguments.output)
+    reading.write_output(output, arguments.output)
     if arguments.stats:
         print_stats(figures)
     return 0
@@ -89,18 +89,6 @@ def _decisions(text: str, shape: str, result: CompressResult, arguments: argpars
     messages = held if isinstance(held, list) else [{"role": "user", "content": held}]
     model = arguments.model or (parsed.get("model") if isinstance(parsed, dict) else None) or reading.DEFAULT_MODEL
     return compress(messages, model, **reading.options(arguments)).decisions
-
-
-def write_output(output: str, name: str | None) -> None:
-    """Writes to a file or to standard output, bytes as they are."""
-    if name is None or name == "-":
-        sys.stdout.buffer.write(output.encode())
-        return
-    try:
-        with open(name, "w", encoding="utf-8", newline="") as file:
-            file.write(output)
-    except OSError as error:
-        raise CommandError(f"cannot write {name}: {error.strerror}") from error
 
 
 def print_stats(figures: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from headroom import HeadroomError
 from headroom.commands import CommandError, reading
-from headroom.commands.compress import write_output
 from headroom.learning import policy
 from headroom.learning.learner import Learner
 from headroom.learning.policy import Field, Verdict
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_table(learner.judged(), arguments.all)
         print(f"{learner.conversations:,} conversations with JSON outputs and a turn after them, in {lines:,} lines")
     if arguments.policy:
-        write_output(json.dumps(document, ensure_ascii=False, indent=1) + "\n", arguments.policy)
+        reading.write_output(json.dumps(document, ensure_ascii=False, indent=1) + "\n", arguments.policy)
     return 0
 
 

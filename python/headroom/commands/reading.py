@@ -1,4 +1,4 @@
-"""What the commands on a text share: the options, reading the input, and telling a request from plain text."""
+"""What the commands on a text share: options, reading and writing, and telling a request from plain text."""
 
 from __future__ import annotations
 
@@ -77,6 +77,18 @@ def read_input(name: str) -> str:
             f"{where} is not UTF-8 text (byte 0x{data[error.start]:02x} at {error.start}); "
             "convert it first, for example with iconv"
         ) from error
+
+
+def write_output(output: str, name: str | None) -> None:
+    """Writes to a file or to standard output, bytes as they are."""
+    if name is None or name == "-":
+        sys.stdout.buffer.write(output.encode())
+        return
+    try:
+        with open(name, "w", encoding="utf-8", newline="") as file:
+            file.write(output)
+    except OSError as error:
+        raise CommandError(f"cannot write {name}: {error.strerror}") from error
 
 
 def options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 //! whole text, if
 //!
 //! * the question, the assistant's text beside the call, or a value among its arguments names it;
+//! * one of its values holds a literal of the question;
 //! * its key is that of an identifier, a state or an error, or one of its values begins like a failure;
 //! * it stands in an array of which other parts stay, for positions must hold.
 //!
@@ -12,6 +13,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
 
 use super::digest;
 use super::structure::{PathId, Step, Structure};
@@ -123,13 +126,18 @@ impl Reduced {
 
 /// What the turn names.
 struct Named {
+    /// Words, as stems.
     terms: HashSet<String>,
+    /// Literals of the question, if there are any.
+    literals: Option<AhoCorasick>,
 }
 
 impl Named {
     fn new(cx: &Context<'_>) -> Self {
         let mut named: HashSet<String> = cx.query.terms.iter().cloned().collect();
-        let Some(call) = cx.tool else { return Named { terms: named } };
+        let literals = AhoCorasick::builder().ascii_case_insensitive(true).build(&cx.query.literals).ok();
+        let literals = literals.filter(|_| !cx.query.literals.is_empty());
+        let Some(call) = cx.tool else { return Named { terms: named, literals } };
         named.extend(terms::terms(&call.beside));
         match Tape::parse(&call.arguments) {
             // Names of parameters are the tool's words, not the asker's.
@@ -144,7 +152,12 @@ impl Named {
             }
             None => named.extend(terms::terms(&call.arguments)),
         }
-        Named { terms: named }
+        Named { terms: named, literals }
+    }
+
+    /// Whether the question says something that stands in a value.
+    fn asks_for(&self, raw: &str) -> bool {
+        self.literals.as_ref().is_some_and(|literals| literals.is_match(raw))
     }
 
     /// Whether all words of a key are named.
@@ -205,7 +218,8 @@ impl Fields {
             if out.target[path] != NONE && !out.stays[path] {
                 let value = tape.raw(id).as_bytes();
                 let start = value[..value.len().min(FAILURE_BYTES)].to_ascii_lowercase();
-                out.stays[path] = digest::tells_failure(&String::from_utf8_lossy(&start));
+                out.stays[path] =
+                    digest::tells_failure(&String::from_utf8_lossy(&start)) || named.asks_for(tape.raw(id));
             }
         }
         out
@@ -443,6 +457,9 @@ mod tests {
         let src = r#"{"rows":[{"speed":1,"note":"x"}],"list":[1,{"k":2}],"log":{"error":{"hint":3}}}"#;
         assert!(reduced(src, r#"["$.rows[].speed"]"#, "", Level::Lossless).is_none());
         assert!(reduced(src, r#"["$.rows[].speed"]"#, "what are the speeds?", Level::Aggressive).is_none());
+        assert!(reduced(src, r#"["$.rows[].speed"]"#, "fast or slow?", Level::Aggressive).is_some());
+        let asked = r#"{"rows":[{"code":"XQ-77","note":"y"}]}"#;
+        assert!(reduced(asked, r#"["$.rows[].code"]"#, "which is xq-77?", Level::Balanced).is_none());
         assert!(reduced(src, r#"["$.rows[].other"]"#, "", Level::Balanced).is_none());
         assert!(reduced(src, r#"["$.log"]"#, "", Level::Balanced).is_none(), "an error");
         assert!(reduced(src, r#"["$.rows","$.list","$.log","$.list[]"]"#, "", Level::Balanced).is_some());

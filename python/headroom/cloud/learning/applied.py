@@ -79,7 +79,7 @@ class Policies:
         if task is None:
             task = asyncio.create_task(self._refresh(who.organisation_id))
             self._refreshing[who.organisation_id] = task
-            task.add_done_callback(lambda _: self._refreshing.pop(who.organisation_id, None))
+            task.add_done_callback(lambda done: self._refreshed(who.organisation_id, done))
         if found is not None:
             return found[0]
         try:
@@ -87,6 +87,12 @@ class Policies:
         except (ServiceError, asyncio.TimeoutError):
             # Nothing is known of this organisation: what it decided must not be guessed.
             return Standing("off", 0)
+
+    def _refreshed(self, organisation_id: str, task: asyncio.Task[Standing]) -> None:
+        self._refreshing.pop(organisation_id, None)
+        if not task.cancelled():
+            # Whoever waited has heard of it; without this, asyncio complains where nobody did.
+            task.exception()
 
     def forget(self, organisation_id: str) -> None:
         """Reads anew what somebody has just changed."""

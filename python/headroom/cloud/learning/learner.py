@@ -197,6 +197,8 @@ class Learning:
         while self._pending:
             await self._fold(next(iter(self._pending))[0])
         counted = self.counters.take()
+        if not counted:
+            return
         try:
             await self._database.run(counters.write, counted, int(time.time()))
         except BaseException:
