@@ -109,7 +109,10 @@ class Page:
         return await self.service.database.run(function, *args, timeout_s=QUERY_TIMEOUT_S)
 
     def stats(self, connection: Connection, group_by: list[str], step: str | None = "", **more: Any) -> dict[str, Any]:
-        """The answer of `/v1/stats` for this view, or for another range (`start`, `end`)."""
+        """The answer of `/v1/stats` for this view, or for another range (`start`, `end`).
+
+        Totals are in it only if it is for all requests, by time or together.
+        """
         return stats.query(
             connection,
             self.service.settings,
@@ -120,6 +123,7 @@ class Page:
             group_by,
             self.view.where,
             self.view.span.period if step == "" else step,
+            has_totals=all(name in stats.PERIODS for name in group_by),
         )
 
     def may(self, permission: str) -> bool:

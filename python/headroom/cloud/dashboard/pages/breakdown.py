@@ -25,7 +25,9 @@ async def show(page: Page) -> Response:
     is_kept = not (is_label and view.where)
 
     def read(connection: Connection) -> tuple[Any, Any, Any]:
-        answer = page.stats(connection, [by] if is_kept else [])
+        answer = page.stats(connection, [])
+        if is_kept:
+            answer = {**page.stats(connection, [by]), "totals": answer["totals"]}
         names = key_names(connection, page.who.organisation_id)
         return answer, options(connection, page.who.organisation_id, view), names
 
