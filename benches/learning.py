@@ -311,7 +311,7 @@ def report(
         f"![Tokens saved over conversations seen, at 99 % or more of the used values kept; synthetic]({PLOT})",
         "",
         "**Noise** (synthetic): the share of runs in which an agent needs a field that is not of its habit. "
-        f"The tables above have {100 * agents.NOISE:g} %. By what the policy drops; fields that the question names count as kept.",
+        f"The tables above have {100 * agents.NOISE:g} %. By what the policy drops; what the question names is kept.",
         "",
         "| synthetic: noise | fields | dropped | used values kept |",
         "|---|---|---|---|",
