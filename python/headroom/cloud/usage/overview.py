@@ -77,8 +77,7 @@ def gather(ask: Ask, span: Span, filtered: bool = False) -> Overview:
     return Overview(
         span=span,
         answer=ask([span.period], span.start, span.end, span.period),
-        # In finer steps, so that its end is cut off where this one's is.
-        before=ask([], *span.before, None)["totals"],
+        before=ask([], *span.before, span.before_step)["totals"],
         models=groups("model"),
         kinds=None if filtered else groups("kind"),
         tools=None if filtered else groups("tool"),

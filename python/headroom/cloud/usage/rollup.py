@@ -23,8 +23,8 @@ PERIODS = (MINUTE_S, HOUR_S, DAY_S)
 SUMS = ("tokens_before", "tokens_after", "bytes_in", "latency_us", "core_us", "originals")
 MAX_NAMES = 500
 OTHER = "(other)"
-# Half a millisecond to half a minute in steps of the square root of two: a percentile is right to within a fifth.
-LATENCY_MS = tuple(round(0.5 * 2 ** (i / 2), 1) for i in range(33))
+# Half a millisecond to half a minute in steps of a fifth (the fourth root of two): a percentile is right to within one.
+LATENCY_MS = tuple(round(0.5 * 2 ** (i / 4), 2) for i in range(65))
 
 
 class Names:

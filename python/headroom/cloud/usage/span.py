@@ -119,6 +119,11 @@ class Span:
         return iso(max(0, self.from_s - length)), iso(max(self.step_s, self.to_s - length))
 
     @property
+    def before_step(self) -> str | None:
+        """Steps of the range before: of days not whole ones, since it is cut off within one."""
+        return None if self.step_s == DAY_S else self.period
+
+    @property
     def steps(self) -> list[str]:
         """The start of every step."""
         return [iso(at_s) for at_s in range(self.from_s, self.to_s, self.step_s)]

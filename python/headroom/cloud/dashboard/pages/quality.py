@@ -37,7 +37,9 @@ async def show(page: Page) -> Response:
             return {g["group"][name]: g for g in page.stats(connection, [name])["groups"]}
 
         totals = page.stats(connection, [view.span.period])
-        before = page.stats(connection, [], None, start=view.span.before[0], end=view.span.before[1])["totals"]
+        before = page.stats(connection, [], view.span.before_step, start=view.span.before[0], end=view.span.before[1])[
+            "totals"
+        ]
         sheets = []
         for name, title in (("tool", "Tool"), ("kind", "Kind of content")):
             found = [] if view.where else rows(groups(f"cut_{name}"), groups(f"got_{name}"), groups(name))
