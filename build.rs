@@ -29,7 +29,10 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/tokens/hash.rs");
     for name in ["PROFILE", "TARGET"] {
-        println!("cargo::rustc-env=HEADROOM_{name}={}", env::var(name).expect("cargo sets PROFILE and TARGET"));
+        println!(
+            "cargo::rustc-env=HEADROOM_{name}={}",
+            env::var(name).expect("cargo sets PROFILE and TARGET")
+        );
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let o200k = tokens(&tiktoken_rs::o200k_base().expect("o200k_base loads"));
