@@ -1,7 +1,7 @@
 """Settings of the integrations: arguments, `HEADROOM_*` variables and LiteLLM's YAML, one table.
 
 An argument wins over the YAML, the YAML over the environment, the environment over the default.
-Only `arguments_from` takes the environment; `Settings.make` takes from it what has no default: cloud key and URL, policy.
+Only `arguments_from` takes the environment; `Settings.make` takes from it what has no default: cloud key, URL, policy.
 """
 
 from __future__ import annotations
