@@ -302,7 +302,13 @@ def test_compressing_again_changes_nothing_in_a_fresh_process_too() -> None:
 def test_earlier_turns_stay_as_they_are() -> None:
     given = policy(DROP)
     messages: list[Any] = []
-    for i, question in enumerate([QUESTION, "And what about the fare basis?", "Which aircraft?", "Go on."]):
+    questions = [
+        QUESTION,
+        "And which of them leaves as the last one?",
+        "Which aircraft is the largest of these?",
+        "Go on.",
+    ]
+    for i, question in enumerate(questions):
         turn = copy.deepcopy(chat(json.dumps(output(20 + i)), question))
         turn[1]["tool_calls"][0]["id"] = turn[2]["tool_call_id"] = f"c{i}"
         messages += [*turn, {"role": "assistant", "content": "Done."}]
