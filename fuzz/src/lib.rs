@@ -8,8 +8,11 @@ pub mod restore;
 pub mod text;
 pub mod tokens;
 
+/// What one target does with an input.
+type Check = fn(&[u8]);
+
 /// Every target: its name, and the check it runs.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Check)] = &[
     ("body", body::any_bytes),
     ("splice", body::texts),
     ("json", |data| text::of_kind("json", data)),

@@ -26,7 +26,7 @@ pub fn find_mark(text: &str, from: usize) -> Option<Mark<'_>> {
 }
 
 fn read_mark(text: &str, start: usize) -> Option<Mark<'_>> {
-    fn number<'t>(rest: &mut &'t str) -> Option<usize> {
+    fn number(rest: &mut &str) -> Option<usize> {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (number, after) = rest.split_at(digits);
         *rest = after;
