@@ -61,7 +61,7 @@ def test_the_standard_library_takes_them() -> None:
     assert dataclasses.is_dataclass(config)
     assert dataclasses.replace(config, level="aggressive") == CompressConfig(query="why?", level="aggressive")
     assert next(f.name for f in dataclasses.fields(CompressConfig)) == "level"
-    assert {f.name for f in dataclasses.fields(config) if not f.repr} == {"retrieval_key", "store"}
+    assert {f.name for f in dataclasses.fields(config) if not f.repr} == {"retrieval_key", "store", "policy"}
     decision = Decision(0, "kept", "why", (), 5, 5)
     assert dataclasses.asdict(decision)["tokens_before"] == 5
     match decision:

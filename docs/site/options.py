@@ -36,6 +36,11 @@ HEADERS = [
         "response",
         "tokens removed; `-before` and `-after` instead of `-saved`: the totals",
     ),
+    (
+        "x-headroom-fallbacks",
+        "request",
+        "requests that a client compressed itself since its last one, because the service did not answer",
+    ),
     ("X-Headroom-Key", "request", "key for the service, in place of `Authorization: Bearer`"),
 ]
 

@@ -1,6 +1,6 @@
 """What a request's messages say about their conversation, read from the bytes on the request's way.
 
-Only the rows of the first turn become Python objects: 60 µs for a body of 70 KB with a short first turn.
+Only the rows of the first turn become Python objects, so that a long history costs next to nothing.
 """
 
 from __future__ import annotations
