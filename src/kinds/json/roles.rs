@@ -210,7 +210,8 @@ impl Columns<'_, '_> {
             return (sparse, Role::Sparse);
         }
         let typed = readable_otherwise >= 2 && not_strings == 0;
-        let not_typed = typed && best != NONE && tape.kind(best) != Kind::String && with_default != cheapest;
+        // A default that is no string would be read as one where a row spells it out.
+        let not_typed = typed && best != NONE && tape.kind(best) != Kind::String;
         let default = match best {
             _ if with_default != cheapest => Default::Empty,
             NONE => Default::Missing,

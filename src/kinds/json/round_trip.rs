@@ -64,6 +64,12 @@ fn fields_of_one_path_are_not_named() {
 }
 
 #[test]
+fn a_default_that_is_no_string_stays_none() {
+    let record = r#"{"a":true},{"a":true},{"a":"1"},{"a":true},{"a":"1"}"#;
+    check(&format!("[{}]", [record; 20].join(",")));
+}
+
+#[test]
 fn tables_state_keys_once() {
     let body = check(
         r#"[{"id":1,"name":"ab","ok":true,"o":{"x":"p","y":1.10}},{"id":2,"name":"cd","ok":true,"o":{"x":"q","y":2}},
