@@ -28,7 +28,7 @@ def running(folder: Path, *words: str, database: str | None = None) -> Iterator[
 
 COLD = pytest.mark.xfail(
     strict=False,
-    reason="known defect: what an organisation decided can reach a worker after its first requests, also on SQLite alone; "
+    reason="known defect: what an organisation decided can reach a worker after its first requests; "
     "those go without a policy and without a pin",
 )
 
