@@ -43,23 +43,7 @@ pub(super) struct Echoes<'t> {
     /// How many calls there were.
     calls: usize,
     /// Stands for everything above: equal contexts hold the same texts and calls in the same order.
-    context: Context,
-}
-
-/// See [`Echoes::context`].
-#[derive(Clone, Copy, Default)]
-struct Context(Option<memo::Key>);
-
-impl Context {
-    fn bytes(self) -> [u8; 16] {
-        self.0.map_or([0; 16], memo::Key::bytes)
-    }
-
-    fn add(&mut self, parts: &[&[u8]]) {
-        let above = self.bytes();
-        let parts: Vec<&[u8]> = [&above[..]].into_iter().chain(parts.iter().copied()).collect();
-        self.0 = Some(memo::key(&parts));
-    }
+    context: [u8; 16],
 }
 
 /// (earlier text, line) of the first lines that have one hash.
@@ -134,7 +118,11 @@ impl<'t> Echoes<'t> {
     /// What all that depends on that is looked for here. It is the same for two conversations only if the
     /// same texts and calls stand above, in the same order.
     pub(super) fn context(&self) -> [u8; 16] {
-        self.context.bytes()
+        self.context
+    }
+
+    fn add_to_context(&mut self, parts: &[&[u8]]) {
+        self.context = memo::key(&[&[&self.context[..]], parts].concat()).bytes();
     }
 
     /// Adds what the next tool output has become, the `number`th of the conversation. Lines of `by_line`
@@ -148,7 +136,7 @@ impl<'t> Echoes<'t> {
         by_line: bool,
         key: &[&[u8]],
     ) {
-        self.context.add(key);
+        self.add_to_context(key);
         let from = From::Output(source, done);
         self.earlier.push(Earlier { from, number, by_line, lines: OnceCell::new() });
     }
@@ -157,10 +145,10 @@ impl<'t> Echoes<'t> {
     pub(super) fn push_call(&mut self, call: Option<(memo::Key, Arc<Call>)>) {
         self.calls += 1;
         let Some((key, call)) = call else {
-            self.context.add(&[b"call"]);
+            self.add_to_context(&[b"call"]);
             return;
         };
-        self.context.add(&[b"call", &key.bytes()]);
+        self.add_to_context(&[b"call", &key.bytes()]);
         let from = From::Call(call);
         self.earlier.push(Earlier { from, number: self.calls, by_line: true, lines: OnceCell::new() });
     }
