@@ -23,6 +23,7 @@ for name in [n for n in os.environ if n.startswith("HEADROOM_")]:
 import httpx
 import payloads
 from dashboards import EVIL, sign_in
+from headroom.cloud.database import Database, migrate
 from running import Service, command, eventually, service
 from servers import Postgres, Redis
 
@@ -37,6 +38,23 @@ def postgres() -> Iterator[Postgres]:
 def redis() -> Iterator[Redis]:
     with Redis.running() as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each sort."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    return str(request.getfixturevalue("postgres").database()).replace("postgresql:", "postgresql+psycopg:")
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """The same with the service's tables."""
+    made = Database(url)
+    migrate(made.engine)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

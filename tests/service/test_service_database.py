@@ -9,7 +9,6 @@ import io
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +27,6 @@ from headroom.cloud.usage.writer import Usage
 from running import command
 
 DAY_S = 86_400
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
-    return str(request.getfixturevalue("postgres").database()).replace("postgresql:", "postgresql+psycopg:")
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    made = Database(url)
-    migrate(made.engine)
-    yield made
-    made.close()
 
 
 def settings(**more: Any) -> ServiceSettings:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +25,6 @@ from headroom.learning.conversation import digest, up_to_first_output
 from headroom.learning.policy import Field
 from headroom.learning.signals import observe
 from servers import Redis
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
-    return str(request.getfixturevalue("postgres").database()).replace("postgresql:", "postgresql+psycopg:")
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    made = Database(url)
-    migrate(made.engine)
-    yield made
-    made.close()
 
 
 def organisation(database: Database, name: str = "acme") -> tuple[str, bytes]:
