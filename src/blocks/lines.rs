@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::planes::{WINDOW, of, planes, window, within};
+
 /// Enough of a line to see what it is.
 const MAX_LOOK_BYTES: usize = 2_000;
 /// From this share of digits and twice the symbols among the visible characters a line is data: log
@@ -85,13 +87,57 @@ pub(crate) fn is_data(line: &str) -> bool {
     if body.ends_with([';', '{', '}']) && body.contains(['(', ')', '=', '{', '}', '<', '.']) {
         return true;
     }
+    if is_plainly_written(body) {
+        return false;
+    }
     let signs = Signs::of(body);
-    if signs.tabs >= 2 || (body.is_ascii() && has_long_run(body.as_bytes())) {
+    if signs.tabs >= 2 || signs.wide == 0 && has_long_run(body.as_bytes()) {
         return true;
     }
     let share = (signs.digits + 2 * signs.symbols) as f64 / signs.seen as f64;
     // An indented or timed line takes half as much.
     share >= DATA_SHARE || (share >= DATA_SHARE / 2.0 && (indent >= 2 || starts_with_time(body)))
+}
+
+/// Whether a line is so much of letters that it cannot be data by its signs, and has none of the tabs and
+/// long runs that make one; false where in doubt. A quarter of the work of [`Signs::of`], which settles most
+/// lines of written text.
+fn is_plainly_written(body: &str) -> bool {
+    let bytes = body.as_bytes();
+    let (mut letters, mut blanks, mut tabs, mut wide) = (0, 0, 0, 0);
+    for at in (0..bytes.len()).step_by(WINDOW) {
+        let window = window(bytes, at);
+        // A window's counts fit into a byte.
+        let count = |is: fn(u8) -> bool| usize::from(window.iter().map(|b| u8::from(is(*b))).sum::<u8>());
+        letters += count(|b| within(b | 0x20, b'a', 26));
+        blanks += count(is_blank);
+        tabs += count(|b| b == b'\t');
+        wide += count(|b| b >= 0x80);
+    }
+    let seen = bytes.len() - blanks - wide;
+    // Each other sign counts twice at most, and half the share is enough for some lines.
+    let others = 2 * (seen - letters);
+    let is_of_letters = (others as f64) < DATA_SHARE / 2.0 * seen as f64;
+    is_of_letters && tabs < 2 && (wide > 0 || !has_long_run(bytes))
+}
+
+/// Space, and U+0009 to U+000D.
+#[inline(always)]
+fn is_blank(byte: u8) -> bool {
+    (byte == b' ') | within(byte, b'\t', 5)
+}
+
+/// Whether a run without a blank is longer than any written word. Looks at few bytes: of so many in a row
+/// one must be blank.
+fn has_long_run(body: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(run) = body.get(from..=from + MAX_WORD_CHARS) {
+        match run.iter().rposition(|b| is_blank(*b)) {
+            Some(blank) => from += blank + 1,
+            None => return true,
+        }
+    }
+    false
 }
 
 /// Whether a line begins as nothing but program output and code does.
@@ -133,68 +179,67 @@ struct Signs {
     /// Punctuation that written text has little of.
     symbols: usize,
     tabs: usize,
+    /// Bytes outside ASCII.
+    wide: usize,
 }
 
-/// What a byte counts for, 16 bits for each field of [`Signs`]. Counts are added up at once instead of
-/// being branched on: what comes next in a line cannot be guessed.
-mod sign {
-    pub(super) const VISIBLE: u64 = 1;
-    pub(super) const DIGIT: u64 = 1 << 16;
-    pub(super) const SYMBOL: u64 = 1 << 32;
-    pub(super) const TAB: u64 = 1 << 48;
-    /// A symbol if a letter or a digit follows: it makes the word an identifier then. No count.
-    pub(super) const JOINT: u64 = 1 << 63;
-}
+/// Bits of the code of a byte, in the order of the planes.
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+const BLANK: u8 = 4;
+const TAB: u8 = 8;
+/// Written text is full of it.
+const PUNCTUATION: u8 = 16;
+/// The same, but a symbol if a letter or a digit follows: it makes the word an identifier then.
+const JOINT: u8 = 32;
+/// U+0000 to U+001F and U+007F.
+const CONTROL: u8 = 64;
+/// Where a byte outside ASCII has it itself.
+const WIDE: u8 = 128;
 
-static SIGNS: [u64; 256] = {
-    use sign::*;
-    let mut signs = [0; 256];
-    let mut b = 0;
-    while b < 128 {
-        signs[b] = match b as u8 {
-            b'\t' => TAB,
-            b' ' | b'\n'..=b'\r' => 0,
-            b'0'..=b'9' => VISIBLE + DIGIT,
-            b',' | b':' | b';' | b'.' => VISIBLE + JOINT,
-            b'\'' | b'"' | b'?' | b'!' | b'(' | b')' | b'-' | b'*' | b'`' => VISIBLE,
-            other if other.is_ascii_punctuation() => VISIBLE + SYMBOL,
-            _ => VISIBLE,
-        };
-        b += 1;
-    }
-    signs
-};
+fn code(byte: u8) -> u8 {
+    let is_punctuation = |byte: u8| {
+        let quote = (byte == b'\'') | (byte == b'"') | (byte == b'`') | (byte == b'(') | (byte == b')');
+        quote | (byte == b'?') | (byte == b'!') | (byte == b'-') | (byte == b'*')
+    };
+    let is_joint = (byte == b',') | (byte == b':') | (byte == b';') | (byte == b'.');
+    of(within(byte | 0x20, b'a', 26), LETTER)
+        | of(within(byte, b'0', 10), DIGIT)
+        | of(is_blank(byte), BLANK)
+        | of(byte == b'\t', TAB)
+        | of(is_punctuation(byte), PUNCTUATION)
+        | of(is_joint, JOINT)
+        | of((byte < b' ') | (byte == 0x7f), CONTROL)
+        | byte & WIDE
+}
 
 impl Signs {
-    /// Of at most [`MAX_LOOK_BYTES`]: no field overflows.
     fn of(body: &str) -> Self {
         let bytes = body.as_bytes();
-        let mut sum = 0;
-        for (i, b) in bytes.iter().enumerate() {
-            let sign = SIGNS[usize::from(*b)];
-            sum += sign & !sign::JOINT;
-            if sign & sign::JOINT != 0 && bytes.get(i + 1).is_some_and(u8::is_ascii_alphanumeric) {
-                sum += sign::SYMBOL;
-            }
+        let mut out = Signs::default();
+        let mut at = 0;
+        while at < bytes.len() {
+            // What follows the last byte of a window is in the next one.
+            let len = (bytes.len() - at).min(WINDOW);
+            let taken = if len == bytes.len() - at { len } else { len - 1 };
+            let inside = if taken < WINDOW { (1 << taken) - 1 } else { u64::MAX };
+            let [letter, digit, blank, tab, punctuation, joint, control, wide] =
+                planes(&window(bytes, at), code);
+            let symbol = !(letter | digit | blank | punctuation | joint | control | wide)
+                | joint & ((letter | digit) >> 1);
+            let count = |mask: u64| (mask & inside).count_ones() as usize;
+            out.seen += count(!(blank | wide));
+            out.digits += count(digit);
+            out.symbols += count(symbol);
+            out.tabs += count(tab);
+            out.wide += count(wide);
+            at += taken;
         }
-        let field = |unit: u64| (sum / unit) as usize & 0xffff;
-        let mut out = Signs {
-            seen: field(sign::VISIBLE),
-            digits: field(sign::DIGIT),
-            symbols: field(sign::SYMBOL),
-            tabs: field(sign::TAB),
-        };
-        if !body.is_ascii() {
+        if out.wide > 0 {
             out.seen += body.chars().filter(|c| !c.is_ascii() && !c.is_whitespace()).count();
         }
         out
     }
-}
-
-/// Whether a run without a blank is longer than any written word.
-fn has_long_run(body: &[u8]) -> bool {
-    body.len() > MAX_WORD_CHARS
-        && body.split(|b| matches!(b, b' ' | b'\t'..=b'\r')).any(|word| word.len() > MAX_WORD_CHARS)
 }
 
 /// Whether a line stands in program text: data, or what code looks like beside it. An indented text of
@@ -334,11 +379,39 @@ pub(crate) fn is_remark(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn request_starts_are_sorted() {
         assert!(REQUEST_STARTS.windows(2).all(|w| w[0] < w[1]));
+    }
+
+    proptest! {
+        #[test]
+        fn signs_are_what_they_are_called(body in "([ -~\t\r]|[a-z ]|[a-z]{3,40} |\\PC|[0-9a-f]){0,60}|([a-z]{1,50}[ .]){0,9}") {
+            let bytes = body.as_bytes();
+            let is_joint = |b: u8| b",:;.".contains(&b);
+            let is_symbol = |(i, b): (usize, &u8)| {
+                b.is_ascii_punctuation() && !b"'\"?!()-*`".contains(b) && !is_joint(*b)
+                    || is_joint(*b) && bytes.get(i + 1).is_some_and(u8::is_ascii_alphanumeric)
+            };
+            let signs = Signs::of(&body);
+            let seen = |c: &char| if c.is_ascii() { !is_blank(*c as u8) } else { !c.is_whitespace() };
+            prop_assert_eq!(signs.seen, body.chars().filter(seen).count());
+            prop_assert_eq!(signs.digits, bytes.iter().filter(|b| b.is_ascii_digit()).count());
+            prop_assert_eq!(signs.symbols, bytes.iter().enumerate().filter(|s| is_symbol(*s)).count());
+            prop_assert_eq!(signs.tabs, bytes.iter().filter(|b| **b == b'\t').count());
+            prop_assert_eq!(signs.wide, bytes.iter().filter(|b| !b.is_ascii()).count());
+            let longest = bytes.split(|b| is_blank(*b)).map(<[u8]>::len).max().unwrap_or(0);
+            prop_assert_eq!(has_long_run(bytes), longest > MAX_WORD_CHARS);
+            if is_plainly_written(&body) {
+                let share = (signs.digits + 2 * signs.symbols) as f64 / signs.seen as f64;
+                let is_by_run = signs.wide == 0 && longest > MAX_WORD_CHARS;
+                prop_assert!(share < DATA_SHARE / 2.0 && signs.tabs < 2 && !is_by_run);
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! `Document [3](Title: Rhine) …`, `Passage 2:`, `[4] …`, `Source #1 - …`, `## Result 5`,
 //! `<document index="2">`, `--- Chunk 7 ---`. Looks at the first bytes of a line only.
 
+use crate::planes;
+
 /// Nouns that pipelines number and people hardly ever do, in lower case.
 #[rustfmt::skip]
 const SURE_NOUNS: &[&str] = &[
@@ -39,8 +41,6 @@ static IS_FIRST: [bool; 256] = {
     is_first
 };
 
-/// A marker's number begins within so many bytes.
-const MAX_HEAD_BYTES: usize = 64;
 /// At most this many blanks and ornaments stand before a marker.
 const MAX_LEAD_BYTES: usize = 12;
 
@@ -57,10 +57,10 @@ pub struct Marker {
 
 /// The marker at the start of a line, if there is one.
 pub fn marker(line: &str) -> Option<Marker> {
-    // Most lines of most texts begin with another letter, or have no number near it.
+    // Most lines of most texts begin with another letter, or have no number within a window behind it.
     let first = line.bytes().next()?;
     if first.is_ascii_alphabetic() && !IS_FIRST[usize::from(first)]
-        || !line.bytes().take(MAX_HEAD_BYTES).any(|b| b.is_ascii_digit())
+        || planes::mask(&planes::window(line.as_bytes(), 0), |b| b.is_ascii_digit()) == 0
     {
         return None;
     }

@@ -58,11 +58,14 @@ impl Print {
         let mut seen: FastMap<u32, u32> =
             FastMap::with_capacity_and_hasher(text.len() / BYTES_PER_LINE, Keyed::default());
         let mut whole = text.len() as u64;
+        let is_marked = memchr::memmem::find(text.as_bytes(), MARK_OPEN.as_bytes()).is_some();
         for (i, line) in lines::lines(text, 0..text.len()).enumerate() {
             let line = without_number(&text[line]);
             let hash = hash(line);
             whole = Keyed::FIXED.number(whole.rotate_left(5) ^ hash);
-            if let (true, Ok(line)) = (is_anchor(line), u32::try_from(i)) {
+            if let (true, Ok(line)) =
+                (is_anchor(line) && !(is_marked && line.contains(MARK_OPEN)), u32::try_from(i))
+            {
                 let hash = hash as u32;
                 anchors.push(Anchor { line, hash });
                 match seen.entry(hash) {
@@ -120,8 +123,6 @@ fn hash(line: &str) -> u64 {
 
 fn is_anchor(line: &str) -> bool {
     line.bytes().filter(|b| !b.is_ascii_whitespace()).take(MIN_ANCHOR_BYTES).count() == MIN_ANCHOR_BYTES
-        && memchr::memchr_iter(MARK_OPEN.as_bytes()[0], line.as_bytes())
-            .all(|at| !line[at..].starts_with(MARK_OPEN))
 }
 
 /// The line without its newline and without a number in front of it (`   12\tcode`, `12: code`).

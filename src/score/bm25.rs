@@ -14,10 +14,12 @@
 //! the text; four bytes per term. A score adds up the terms that the query has, so that most terms of a
 //! text cost one look at a table.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::intern::{Numbers, is_same};
 use super::terms;
+use super::words::Words;
 
 /// Number of a term within one [`Index`].
 pub type TermId = u32;
@@ -64,53 +66,60 @@ pub struct Units {
     frequency: Vec<u32>,
 }
 
-/// What the words of a text, as written, were turned into: most words repeat.
+/// What becomes the units of an [`Index`].
 #[derive(Default)]
-struct Words<'t> {
-    numbers: Numbers,
-    /// Each word, and which of `parts` are its terms.
-    seen: Vec<(&'t str, u32, u32)>,
-    parts: Vec<TermId>,
+struct Reader {
+    words: Words,
+    terms: Vec<TermId>,
+    ends: Vec<u32>,
     buffer: String,
 }
 
-impl Index {
-    /// Reads the units of a text. Stop words get no number; see [`terms::terms`].
-    pub fn new<'t>(units: impl IntoIterator<Item = &'t str>) -> Self {
-        Self::of(units, 0)
+impl Reader {
+    /// Reads one unit.
+    fn read(&mut self, index: &mut Index, text: &str, unit: Range<usize>) {
+        let Reader { words, terms, ends, buffer } = self;
+        terms::for_each_word_in(text, unit, |word| {
+            words.read(word, terms, |terms| {
+                terms::for_each_term(word, buffer, |term| terms.push(index.number(term)));
+            });
+        });
+        ends.push(terms.len() as u32);
     }
 
-    /// [`Index::new`] for a text of so many bytes: room is made at once, so that the terms of a large one
-    /// are never held twice.
-    pub fn of<'t>(units: impl IntoIterator<Item = &'t str>, bytes: usize) -> Self {
-        let mut index = Index::default();
-        let mut words = Words::default();
-        let units = units.into_iter();
-        let mut terms = Vec::with_capacity(bytes / BYTES_PER_TERM);
-        let mut ends = Vec::with_capacity(units.size_hint().0);
-        words.numbers.reserve(units.size_hint().0 * WORDS_PER_UNIT);
-        for unit in units {
-            terms::for_each_word(unit, |word| terms.extend_from_slice(index.read(word, &mut words)));
-            ends.push(terms.len() as u32);
-        }
-        index.units = Units { terms: Arc::new(terms), ends, frequency: Vec::new() };
+    fn finish(self, mut index: Index) -> Index {
+        index.units = Units { terms: Arc::new(self.terms), ends: self.ends, frequency: Vec::new() };
         index.units.count(index.ids.len());
         index
     }
+}
 
-    /// The terms of a word.
-    #[inline]
-    fn read<'t, 'w>(&mut self, word: &'t str, words: &'w mut Words<'t>) -> &'w [TermId] {
-        let Words { numbers, seen, parts, buffer } = words;
-        let (number, is_new) =
-            numbers.number(numbers.hash(word), |n| seen.get(n).is_some_and(|known| is_same(known.0, word)));
-        if is_new {
-            let from = parts.len() as u32;
-            terms::for_each_term(word, buffer, |term| parts.push(self.number(term)));
-            seen.push((word, from, parts.len() as u32));
+impl Index {
+    /// Reads the units of a text, each by itself. Stop words get no number; see [`terms::terms`].
+    pub fn new<'t>(units: impl IntoIterator<Item = &'t str>) -> Self {
+        let mut index = Index::default();
+        let mut reader = Reader::default();
+        for unit in units {
+            reader.read(&mut index, unit, 0..unit.len());
         }
-        let (_, from, to) = seen[number as usize];
-        &parts[from as usize..to as usize]
+        reader.finish(index)
+    }
+
+    /// [`Index::new`] for units that are ranges of one text: room is made at once, so that the terms of a
+    /// large one are never held twice.
+    pub fn of(text: &str, units: impl ExactSizeIterator<Item = Range<usize>>) -> Self {
+        let mut index = Index::default();
+        let mut reader = Reader {
+            terms: Vec::with_capacity(text.len() / BYTES_PER_TERM),
+            ends: Vec::with_capacity(units.len()),
+            ..Reader::default()
+        };
+        reader.words.reserve(units.len() * WORDS_PER_UNIT);
+        index.ids.reserve(units.len() * WORDS_PER_UNIT);
+        for unit in units {
+            reader.read(&mut index, text, unit);
+        }
+        reader.finish(index)
     }
 
     fn number(&mut self, term: &str) -> TermId {
@@ -297,7 +306,7 @@ impl Units {
 
     /// Coarser units: `groups` are ranges of unit numbers that follow one another and cover all units
     /// (passages of sentences, sections of lines). Term numbers stay the same.
-    pub fn grouped(&self, groups: impl Iterator<Item = std::ops::Range<usize>>) -> Units {
+    pub fn grouped(&self, groups: impl Iterator<Item = Range<usize>>) -> Units {
         let ends = groups
             .map(|g| g.end.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0))
             .collect();

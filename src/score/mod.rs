@@ -6,5 +6,6 @@ pub mod query;
 pub mod question;
 pub mod scope;
 pub mod terms;
+mod words;
 
 pub use query::Query;

@@ -3,6 +3,10 @@
 //! Linear, ASCII-fast, Unicode-correct for letters; the same function serves the query and the text
 //! it is matched against, so that both always agree.
 
+use std::ops::Range;
+
+use crate::planes;
+
 /// Words that say nothing about what is asked.
 const STOP_WORDS: &[&str] = &[
     "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before",
@@ -37,57 +41,50 @@ pub fn is_stop_word(word: &str) -> bool {
     STOP_WORDS[usize::from(from)..usize::from(to)].contains(&word)
 }
 
-/// What a byte is, as far as it tells by itself.
-#[derive(Clone, Copy, PartialEq)]
-enum Byte {
-    /// A letter or a digit of ASCII.
-    Word,
-    /// Any other ASCII.
-    Other,
-    /// Part of a wider character.
-    Wide,
+/// Calls `f` with each word of `text`: maximal runs of letters and digits, as written.
+pub fn for_each_word<'t>(text: &'t str, f: impl FnMut(&'t str)) {
+    for_each_word_in(text, 0..text.len(), f);
 }
 
-const BYTES: [Byte; 256] = {
-    let mut table = [Byte::Wide; 256];
-    let mut b = 0;
-    while b < 128 {
-        table[b] = if (b as u8).is_ascii_alphanumeric() { Byte::Word } else { Byte::Other };
-        b += 1;
-    }
-    table
-};
-
-/// Calls `f` with each word of `text`: maximal runs of letters and digits, as written.
+/// [`for_each_word`] in a part of `text`, at whose borders words end.
 #[inline]
-pub fn for_each_word<'t>(text: &'t str, mut f: impl FnMut(&'t str)) {
+pub fn for_each_word_in<'t>(text: &'t str, range: Range<usize>, mut f: impl FnMut(&'t str)) {
     let bytes = text.as_bytes();
-    let mut i = 0;
+    let mut at = range.start;
     let mut start = None;
-    while let Some(b) = bytes.get(i) {
-        let (is_word, len) = match BYTES[usize::from(*b)] {
-            Byte::Word => {
-                let run = bytes[i..].iter().position(|b| BYTES[usize::from(*b)] != Byte::Word);
-                (true, run.unwrap_or(bytes.len() - i))
-            }
-            Byte::Other => (false, 1),
-            // `i` is always at a character boundary.
-            Byte::Wide => {
-                text[i..].chars().next().map_or((false, 1), |c| (c.is_alphanumeric(), c.len_utf8()))
-            }
-        };
-        match (is_word, start) {
-            (true, None) => start = Some(i),
-            (false, Some(s)) => {
-                f(&text[s..i]);
-                start = None;
-            }
-            _ => {}
+    while at < range.end {
+        let (words, wide) = planes::words(&planes::window(bytes, at));
+        let len = (wide.trailing_zeros() as usize).min(range.end - at);
+        // Where a word begins or the one before it ends, in turns.
+        let mut borders = words ^ (words << 1 | u64::from(start.is_some()));
+        if len < planes::WINDOW {
+            borders &= (1 << len) - 1;
         }
-        i += len;
+        while borders != 0 {
+            let border = at + borders.trailing_zeros() as usize;
+            borders &= borders - 1;
+            match start.take() {
+                None => start = Some(border),
+                Some(start) => f(&text[start..border]),
+            }
+        }
+        at += len;
+        // Characters outside ASCII come in runs in the scripts that are made of them.
+        while at < range.end && !bytes[at].is_ascii() {
+            let Some(c) = text[at..range.end].chars().next() else { break };
+            match start {
+                None if c.is_alphanumeric() => start = Some(at),
+                Some(from) if !c.is_alphanumeric() => {
+                    f(&text[from..at]);
+                    start = None;
+                }
+                _ => {}
+            }
+            at += c.len_utf8();
+        }
     }
-    if let Some(s) = start {
-        f(&text[s..]);
+    if let Some(start) = start {
+        f(&text[start..range.end]);
     }
 }
 

@@ -8,6 +8,7 @@
 
 use super::split::Document;
 use crate::hashed::FastSet;
+use crate::planes;
 use crate::score::bm25::{Index, TermId, Units, Weighted};
 use crate::score::intern::Numbers;
 
@@ -77,7 +78,7 @@ pub struct Reading<'d> {
 impl<'d> Reading<'d> {
     /// Reads `document` for a question of these terms and a tool call of those.
     pub fn new(text: &'d str, document: &'d Document, terms: &[String], call: &[String]) -> Self {
-        let index = Index::of(document.units.iter().map(|u| &text[u.range()]), text.len());
+        let index = Index::of(text, document.units.iter().map(|u| u.range()));
         let mut query = index.weigh(terms);
         let own: FastSet<&String> = terms.iter().collect();
         for term in call.iter().filter(|term| !own.contains(term)) {
@@ -329,7 +330,10 @@ impl AnswerType {
     fn share(self, sentence: &str) -> f64 {
         let holds = match self {
             AnswerType::Other => false,
-            AnswerType::Number => sentence.bytes().any(|b| b.is_ascii_digit()) || has_number_word(sentence),
+            AnswerType::Number => {
+                planes::find(sentence.as_bytes(), 0, |b| b.is_ascii_digit()).is_some()
+                    || has_number_word(sentence)
+            }
             AnswerType::Time => has_year(sentence) || has_month(sentence),
             AnswerType::Name => has_name(sentence),
         };
@@ -341,8 +345,7 @@ fn has_year(sentence: &str) -> bool {
     let b = sentence.as_bytes();
     let is = |i: usize| b.get(i).is_some_and(u8::is_ascii_digit);
     let mut at = 0;
-    while let Some(n) = b[at..].iter().position(u8::is_ascii_digit) {
-        let i = at + n;
+    while let Some(i) = planes::find(b, at, |b| b.is_ascii_digit()) {
         // 476, 1998; "19th century".
         if is(i + 1) && ((is(i + 2) && !is(i + 4)) || sentence.get(i + 2..i + 4) == Some("th")) {
             return true;
@@ -368,16 +371,13 @@ fn has_month(sentence: &str) -> bool {
         "December",
     ];
     let b = sentence.as_bytes();
+    let mut at = 0;
     // Most bytes are no capital, so that the names are looked for at few places.
-    let mut rest = b;
-    while let Some(n) =
-        rest.iter().position(|b| matches!(b, b'A' | b'D' | b'F' | b'J' | b'M' | b'N' | b'O' | b'S'))
-    {
-        rest = &rest[n..];
-        if MONTHS.iter().any(|m| rest.starts_with(m.as_bytes())) {
+    while let Some(n) = planes::find(b, at, |b| b.is_ascii_uppercase()) {
+        if MONTHS.iter().any(|m| b[n..].starts_with(m.as_bytes())) {
             return true;
         }
-        rest = &rest[1..];
+        at = n + 1;
     }
     false
 }

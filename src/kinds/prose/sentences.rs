@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::planes;
+
 /// What a full stop may follow without ending a sentence, in lower case, without the stop.
 #[rustfmt::skip]
 const ABBREVIATIONS: &[&str] = &[
@@ -23,22 +25,12 @@ const MIN_WRAPPED_BYTES: usize = 45;
 const MAX_WORD_BYTES: usize = 48;
 
 /// Whether a byte may be, or may begin, what ends a sentence or a line. Most bytes of most texts are not.
-const fn may_end(b: u8) -> bool {
+#[inline(always)]
+fn may_end(b: u8) -> bool {
     // Characters of three bytes hold the stops of Asian scripts and the ellipsis; Arabic ones begin with
     // 0xd8 and 0xdb.
-    matches!(b, b'.' | b'!' | b'?' | b'\n' | 0xd8 | 0xdb | 0xe0..=0xef)
+    (b == b'.') | (b == b'!') | (b == b'?') | (b == b'\n') | (b == 0xd8) | (b == 0xdb) | (b & 0xf0 == 0xe0)
 }
-
-/// [`may_end`] of every byte.
-const MAY_END: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut b = 0;
-    while b < table.len() {
-        table[b] = may_end(b as u8);
-        b += 1;
-    }
-    table
-};
 
 /// Calls `f` with each of the sentences of `range`, a paragraph; they cover it.
 pub(super) fn sentences(text: &str, range: Range<usize>, mut f: impl FnMut(Range<usize>)) {
@@ -47,8 +39,7 @@ pub(super) fn sentences(text: &str, range: Range<usize>, mut f: impl FnMut(Range
     let mut line = range.start;
     let mut next = range.start;
     // Bytes that may end something are read as characters; the others are skipped.
-    while let Some(n) = bytes[next..].iter().position(|b| MAY_END[usize::from(*b)]) {
-        let at = next + n;
+    while let Some(at) = planes::find(bytes, next, may_end) {
         let rest = &text[at..range.end];
         let mut chars = rest.chars();
         let Some(c) = chars.next() else { break };

@@ -1,11 +1,8 @@
-//! The classes of 64 bytes at once, as one bit per byte.
-//!
-//! Finding the ends of pieces byte by byte costs a mispredicted branch or two per piece, which is
-//! most of the time of a count; with masks, the borders of a whole window come out of a few dozen
-//! operations on words.
+//! The classes of the bytes of a window, as one bit per byte (see [`crate::planes`]).
 
-/// Bytes per window.
-pub(in super::super) const WINDOW: usize = 64;
+pub(in super::super) use crate::planes::WINDOW;
+use crate::planes::{of, planes, within};
+
 /// Bytes to read from: a window and what a look-up of its last piece may load.
 pub(in super::super) const WINDOW_LOAD: usize = WINDOW + 16;
 
@@ -47,7 +44,8 @@ const HIGH: u8 = 128;
 impl Masks {
     #[inline(always)]
     pub(super) fn of(window: &[u8; WINDOW_LOAD]) -> Self {
-        let [letter, lower_or_slash, number, blank, control, newline, apostrophe, high] = planes(window);
+        let [letter, lower_or_slash, number, blank, control, newline, apostrophe, high] =
+            planes(window, code);
         let space = blank | (control & !newline);
         Masks {
             letter,
@@ -64,50 +62,17 @@ impl Masks {
     }
 }
 
-/// One word per bit of the codes. Loops over arrays of fixed length, without a branch: compilers make
-/// vector instructions of them.
+/// The code of a byte.
 #[inline(always)]
-fn planes(window: &[u8; WINDOW_LOAD]) -> [u64; 8] {
-    let mut codes = [0u8; WINDOW];
-    for (code, &byte) in codes.iter_mut().zip(window) {
-        let of = |is: bool, bit: u8| if is { bit } else { 0 };
-        let within = |byte: u8, first: u8, len: u8| byte.wrapping_sub(first) < len;
-        *code = of(within(byte | 0x20, b'a', 26), LETTER)
-            | of(within(byte, b'a', 26) | (byte == b'/'), LOWER_OR_SLASH)
-            | of(within(byte, b'0', 10), NUMBER)
-            | of(byte == b' ', BLANK)
-            | of(within(byte, b'\t', 5), CONTROL)
-            | of((byte == b'\n') | (byte == b'\r'), NEWLINE)
-            | of(byte == b'\'', APOSTROPHE)
-            | byte & HIGH;
-    }
-    let mut words = [0u64; 8];
-    for (word, bytes) in words.iter_mut().zip(codes.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    // Turn each word's 8 by 8 bits, so that its byte k has bit k of all its codes...
-    for word in &mut words {
-        for (shift, mask) in
-            [(7, 0x00AA_00AA_00AA_00AA), (14, 0x0000_CCCC_0000_CCCC), (28, 0x0000_0000_F0F0_F0F0)]
-        {
-            let moved = (*word ^ (*word >> shift)) & mask;
-            *word ^= moved ^ (moved << shift);
-        }
-    }
-    // ...and then the 8 by 8 bytes, so that word k has byte k of all words.
-    for (distance, mask) in
-        [(4, 0x0000_0000_FFFF_FFFF), (2, 0x0000_FFFF_0000_FFFF), (1, 0x00FF_00FF_00FF_00FFu64)]
-    {
-        let shift = 8 * distance;
-        for low in 0..8usize {
-            if low & distance == 0 {
-                let moved = ((words[low] >> shift) ^ words[low + distance]) & mask;
-                words[low + distance] ^= moved;
-                words[low] ^= moved << shift;
-            }
-        }
-    }
-    words
+fn code(byte: u8) -> u8 {
+    of(within(byte | 0x20, b'a', 26), LETTER)
+        | of(within(byte, b'a', 26) | (byte == b'/'), LOWER_OR_SLASH)
+        | of(within(byte, b'0', 10), NUMBER)
+        | of(byte == b' ', BLANK)
+        | of(within(byte, b'\t', 5), CONTROL)
+        | of((byte == b'\n') | (byte == b'\r'), NEWLINE)
+        | of(byte == b'\'', APOSTROPHE)
+        | byte & HIGH
 }
 
 #[cfg(test)]

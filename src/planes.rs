@@ -1,0 +1,159 @@
+//! The classes of 64 bytes at once, as one bit per byte.
+//!
+//! Going through text byte by byte costs a mispredicted branch or two per word, which is most of the time
+//! of a scan; with planes, the borders of all words in a window come out of a few dozen operations on
+//! whole words. Loops over arrays of fixed length, without a branch: compilers make vector instructions
+//! of them.
+
+/// Bytes per window.
+pub(crate) const WINDOW: usize = 64;
+
+/// Bit `k` of the code of each of the first 64 bytes, in word `k`; the first byte is the lowest bit. What is
+/// not used of the words costs nothing.
+#[inline(always)]
+pub(crate) fn planes<const N: usize>(window: &[u8; N], code: impl Fn(u8) -> u8) -> [u64; 8] {
+    let mut codes = [0u8; WINDOW];
+    for (to, &byte) in codes.iter_mut().zip(window) {
+        *to = code(byte);
+    }
+    let mut words = [0u64; 8];
+    for (word, bytes) in words.iter_mut().zip(codes.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    // Turn each word's 8 by 8 bits, so that its byte k has bit k of all its codes...
+    for word in &mut words {
+        for (shift, mask) in
+            [(7, 0x00AA_00AA_00AA_00AA), (14, 0x0000_CCCC_0000_CCCC), (28, 0x0000_0000_F0F0_F0F0)]
+        {
+            let moved = (*word ^ (*word >> shift)) & mask;
+            *word ^= moved ^ (moved << shift);
+        }
+    }
+    // ...and then the 8 by 8 bytes, so that word k has byte k of all words.
+    for (distance, mask) in
+        [(4, 0x0000_0000_FFFF_FFFF), (2, 0x0000_FFFF_0000_FFFF), (1, 0x00FF_00FF_00FF_00FFu64)]
+    {
+        let shift = 8 * distance;
+        for low in 0..8usize {
+            if low & distance == 0 {
+                let moved = ((words[low] >> shift) ^ words[low + distance]) & mask;
+                words[low + distance] ^= moved;
+                words[low] ^= moved << shift;
+            }
+        }
+    }
+    words
+}
+
+/// `bit` where `is` holds, for codes.
+#[inline(always)]
+pub(crate) fn of(is: bool, bit: u8) -> u8 {
+    if is { bit } else { 0 }
+}
+
+/// Whether a byte is one of the `len` from `first` on: one comparison.
+#[inline(always)]
+pub(crate) fn within(byte: u8, first: u8, len: u8) -> bool {
+    byte.wrapping_sub(first) < len
+}
+
+/// The window at `at`, which lies in `bytes`; what is behind their end is 0.
+#[inline(always)]
+pub(crate) fn window(bytes: &[u8], at: usize) -> [u8; WINDOW] {
+    match bytes[at..].first_chunk() {
+        Some(window) => *window,
+        None => {
+            let mut window = [0; WINDOW];
+            window[..bytes.len() - at].copy_from_slice(&bytes[at..]);
+            window
+        }
+    }
+}
+
+/// A bit for each byte of a window that is an ASCII letter or digit, and for each that is not ASCII. Two
+/// classes take fewer operations than eight: see [`planes`].
+#[inline(always)]
+pub(crate) fn words(window: &[u8; WINDOW]) -> (u64, u64) {
+    let letters = |byte: u8| within(byte | 0x20, b'a', 26) | within(byte, b'0', 10);
+    (mask(window, letters), mask(window, |byte| byte >= 0x80))
+}
+
+/// A bit for each byte of a window of which `is` holds.
+#[inline(always)]
+pub(crate) fn mask(window: &[u8; WINDOW], is: impl Fn(u8) -> bool) -> u64 {
+    // Each factor moves the lowest bits of eight bytes to the highest byte, side by side.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let mut ones = [0u8; WINDOW];
+    for (to, &byte) in ones.iter_mut().zip(window) {
+        *to = u8::from(is(byte));
+    }
+    let mut mask = 0;
+    for (i, bytes) in ones.as_chunks::<8>().0.iter().enumerate() {
+        mask |= (u64::from_le_bytes(*bytes).wrapping_mul(GATHER) >> 56) << (8 * i);
+    }
+    mask
+}
+
+/// The first byte from `from` on of which `is` holds.
+#[inline(always)]
+pub(crate) fn find(bytes: &[u8], from: usize, is: impl Fn(u8) -> bool) -> Option<usize> {
+    // In some texts every character is one.
+    if bytes.get(from).copied().is_some_and(&is) {
+        return Some(from);
+    }
+    let mut at = from;
+    while at < bytes.len() {
+        let found = mask(&window(bytes, at), &is);
+        if found != 0 {
+            // What is behind the end is none of the bytes.
+            return Some(at + found.trailing_zeros() as usize).filter(|found| *found < bytes.len());
+        }
+        at += WINDOW;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_in_every_place_has_its_bit() {
+        for shift in 0..=255u8 {
+            let window: [u8; WINDOW] =
+                std::array::from_fn(|i| (i as u8).wrapping_mul(37).wrapping_add(shift));
+            let planes = planes(&window, |byte| byte);
+            let (words, wide) = words(&window);
+            for (i, byte) in window.iter().enumerate() {
+                for (k, plane) in planes.iter().enumerate() {
+                    assert_eq!(plane >> i & 1, u64::from(byte >> k & 1), "{byte:#x}");
+                }
+                assert_eq!(words >> i & 1 == 1, byte.is_ascii_alphanumeric(), "{byte:#x}");
+                assert_eq!(wide >> i & 1 == 1, !byte.is_ascii(), "{byte:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_byte_is_found() {
+        for len in 0..200 {
+            let mut bytes = vec![b'.'; len];
+            assert_eq!(find(&bytes, 0, |byte| byte == 0 || byte == b'x'), None);
+            for at in (0..len).rev() {
+                bytes[at] = b'x';
+                assert_eq!(find(&bytes, at / 2, |byte| byte == b'x'), Some(at));
+            }
+        }
+    }
+
+    #[test]
+    fn windows_end_with_their_text() {
+        let bytes: Vec<u8> = (1..=200).collect();
+        for at in 0..=bytes.len() {
+            let window = window(&bytes, at);
+            let len = WINDOW.min(bytes.len() - at);
+            assert_eq!(window[..len], bytes[at..at + len]);
+            assert!(window[len..].iter().all(|byte| *byte == 0));
+        }
+    }
+}
