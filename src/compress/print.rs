@@ -4,13 +4,13 @@
 //! their text. Equal lines have equal hashes; the reverse is checked on the text. Hashes are the same
 //! in every process. Cost: linear once per text, then a copy of nothing.
 
-use std::collections::hash_map::Entry;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
 use crate::blocks::lines;
-use crate::hashed::{FastMap, Keyed};
+use crate::hashed::Keyed;
 use crate::mark::MARK_OPEN;
+use crate::score::intern::Places;
 
 /// A line is looked for if it has at least this many bytes besides white space.
 const MIN_ANCHOR_BYTES: usize = 8;
@@ -55,8 +55,9 @@ impl Print {
     pub(super) fn new(text: &str) -> Self {
         let mut anchors = Vec::new();
         let mut repeats = Vec::new();
-        let mut seen: FastMap<u32, u32> =
-            FastMap::with_capacity_and_hasher(text.len() / BYTES_PER_LINE, Keyed::default());
+        // The first anchor of each hash.
+        let mut firsts = Places::default();
+        firsts.reserve(text.len() / BYTES_PER_LINE, |_| 0);
         let mut whole = text.len() as u64;
         let is_marked = memchr::memmem::find(text.as_bytes(), MARK_OPEN.as_bytes()).is_some();
         for (i, line) in lines::lines(text, 0..text.len()).enumerate() {
@@ -66,11 +67,12 @@ impl Print {
             if let (true, Ok(line)) =
                 (is_anchor(line) && !(is_marked && line.contains(MARK_OPEN)), u32::try_from(i))
             {
-                let hash = hash as u32;
+                let (hash, number) = (hash as u32, anchors.len() as u32);
                 anchors.push(Anchor { line, hash });
-                match seen.entry(hash) {
-                    Entry::Occupied(first) => repeats.push(Repeat { line, first: *first.get() }),
-                    Entry::Vacant(place) => _ = place.insert(line),
+                let hash_of = |n: u32| anchors[n as usize].hash;
+                match firsts.find(hash, hash_of, |_| true) {
+                    Ok(first) => repeats.push(Repeat { line, first: anchors[first as usize].line }),
+                    Err(place) => firsts.put(place, number, hash_of),
                 }
             }
         }
@@ -155,6 +157,22 @@ mod tests {
         assert_eq!(Print::new("1: the first line\n2: the second line\n").anchors.len(), 2);
         let plain = Print::new(" a line here\n").anchors[0].hash;
         assert_eq!(Print::new("}\n\n7: a line here\n").anchors, [Anchor { line: 2, hash: plain }]);
+    }
+
+    #[test]
+    fn repeats_have_the_first_line_like_them() {
+        let text: String = (0..3_000).map(|i| format!("this is line {}\n", i * i % 1009)).collect();
+        let lines: Vec<&str> = text.lines().collect();
+        let print = Print::new(&text);
+        let mut repeats = print.repeats.iter();
+        for (i, line) in lines.iter().enumerate() {
+            let first = lines.iter().position(|l| l == line);
+            if first != Some(i) {
+                let repeat = repeats.next().map(|r| (r.line as usize, Some(r.first as usize)));
+                assert_eq!(repeat, Some((i, first)));
+            }
+        }
+        assert_eq!(repeats.next(), None);
     }
 
     #[test]

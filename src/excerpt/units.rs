@@ -51,18 +51,18 @@ fn segment(text: &str, range: Range<usize>) -> Split {
         let units = records.iter().map(|r| at(&r.range)).collect();
         return Split { kind, units, context: 0, segment: range, shape: Shape::Records(records) };
     }
-    if kind == "prose" {
+    if kind == "prose" && part.len() <= prose::split::MAX_TEXT_BYTES {
         let document = prose::split::split(part);
         let preamble = document.is_retrieved && document.passages.first().is_some_and(|p| !p.may_go);
         if document.passages.len() >= MIN_PASSAGES {
             let units = document.passages.iter().filter_map(|p| {
-                let units = document.units.get(p.units.clone())?;
+                let units = document.units.get(p.units())?;
                 Some(at(&(units.first()?.range().start..units.last()?.range().end)))
             });
             let (units, shape) = (units.collect(), Shape::Passages(usize::from(!preamble)));
             return Split { kind, units, context: 0, segment: range, shape };
         }
-        let free: Vec<usize> = (0..document.units.len()).filter(|i| !document.units[*i].is_fixed).collect();
+        let free: Vec<usize> = (0..document.units.len()).filter(|i| !document.units[*i].is_fixed()).collect();
         let units = free.iter().map(|i| at(&document.units[*i].range())).collect();
         return Split { kind, units, context: 0, segment: range, shape: Shape::Prose(document, free) };
     }
@@ -93,8 +93,8 @@ impl Split {
                 }
                 // What heads a passage stays where something of the passage does.
                 for passage in &document.passages {
-                    let shown = !passage.may_go || passage.units.clone().any(|i| all[i]);
-                    for i in passage.units.clone().filter(|i| document.units[*i].is_fixed) {
+                    let shown = !passage.may_go || passage.units().any(|i| all[i]);
+                    for i in passage.units().filter(|i| document.units[*i].is_fixed()) {
                         all[i] = shown;
                     }
                 }

@@ -10,70 +10,40 @@ use crate::hashed::{Keyed, ends};
 
 /// Places of a table that has not grown yet: enough for a message, and set up in no time.
 const MIN_PLACES: usize = 256;
-
-/// Places made room for before anything is known of a text: half a megabyte.
+/// Places made room for before anything is known of a text: a quarter of a megabyte.
 const MAX_RESERVED: usize = 1 << 16;
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    hash: u32,
-    /// One more than the number; 0 in a place that is free.
-    number: u32,
-}
-
-/// See the module.
+/// Where numbers stand, by the 32-bit hashes of what they stand for, which somebody else keeps.
 #[derive(Debug, Default)]
-pub(crate) struct Numbers {
+pub(crate) struct Places {
     keys: Keyed,
-    /// A power of two of them, at most half in use.
-    places: Vec<Place>,
-    len: u32,
+    /// A power of two of them, at most three of four in use: one more than a number; 0 in a free place.
+    places: Vec<u32>,
+    len: usize,
 }
 
-impl Numbers {
-    /// How many numbers were given.
-    pub(crate) fn len(&self) -> usize {
-        self.len as usize
-    }
-
-    /// The hash of a string in this table.
-    #[inline]
-    pub(crate) fn hash(&self, string: &str) -> u32 {
-        let sum = self.keys.bytes(0, string.as_bytes());
-        (sum ^ (sum >> 32)) as u32
-    }
-
-    /// Spreads a number over all bits, for hashes that are put together from several.
-    #[inline]
-    pub(crate) fn mix(&self, number: u64) -> u64 {
-        self.keys.number(number)
-    }
-
-    /// The number of what has this hash, if it has one. `is` says whether a number is that of it.
-    pub(crate) fn get(&self, hash: u32, is: impl Fn(usize) -> bool) -> Option<u32> {
-        self.find(hash, is).ok()
-    }
-
-    /// The number of what has this hash, and whether it is new: it must be kept under the number then.
-    #[inline]
-    pub(crate) fn number(&mut self, hash: u32, is: impl Fn(usize) -> bool) -> (u32, bool) {
-        match self.find(hash, is) {
-            Ok(number) => (number, false),
-            Err(place) => (self.add(hash, place), true),
+impl Places {
+    /// Makes room for so many numbers in all.
+    pub(crate) fn reserve(&mut self, numbers: usize, hash_of: impl Fn(u32) -> u32) {
+        let places = (numbers + numbers / 3).next_power_of_two();
+        if places > self.places.len().max(MIN_PLACES) {
+            self.grow_to(places, hash_of);
         }
     }
 
-    /// The number, or the free place where it would stand.
+    /// The number that has this hash and of which `is` holds, or the free place where it would stand.
     #[inline]
-    fn find(&self, hash: u32, is: impl Fn(usize) -> bool) -> Result<u32, usize> {
+    pub(crate) fn find(
+        &self,
+        hash: u32,
+        hash_of: impl Fn(u32) -> u32,
+        is: impl Fn(u32) -> bool,
+    ) -> Result<u32, usize> {
         let mask = self.places.len().wrapping_sub(1);
-        let mut at = hash as usize & mask;
+        let mut at = self.keys.number(u64::from(hash)) as usize & mask;
         while let Some(place) = self.places.get(at) {
-            if place.number == 0 {
-                return Err(at);
-            }
-            let number = place.number - 1;
-            if place.hash == hash && is(number as usize) {
+            let Some(number) = place.checked_sub(1) else { return Err(at) };
+            if hash_of(number) == hash && is(number) {
                 return Ok(number);
             }
             at = (at + 1) & mask;
@@ -81,47 +51,87 @@ impl Numbers {
         Err(at)
     }
 
-    fn add(&mut self, hash: u32, mut at: usize) -> u32 {
-        if 2 * (self.len() + 1) > self.places.len() {
-            self.grow();
-            at = free(&self.places, hash);
+    /// Puts a number at a free place that [`Places::find`] gave for its hash.
+    pub(crate) fn put(&mut self, mut at: usize, number: u32, hash_of: impl Fn(u32) -> u32) {
+        if 4 * (self.len + 1) > 3 * self.places.len() {
+            self.grow_to((2 * self.places.len()).max(MIN_PLACES), &hash_of);
+            at = self.free(hash_of(number));
         }
-        self.len += 1;
         if let Some(place) = self.places.get_mut(at) {
-            *place = Place { hash, number: self.len };
-        }
-        self.len - 1
-    }
-
-    /// Makes room for so many numbers in all.
-    pub(crate) fn reserve(&mut self, numbers: usize) {
-        let places = (2 * numbers).min(MAX_RESERVED).next_power_of_two();
-        if places > self.places.len().max(MIN_PLACES) {
-            self.grow_to(places);
+            *place = number + 1;
+            self.len += 1;
         }
     }
 
-    fn grow(&mut self) {
-        self.grow_to((2 * self.places.len()).max(MIN_PLACES));
+    /// The first free place for a hash. There is one: no table is full.
+    fn free(&self, hash: u32) -> usize {
+        match self.find(hash, |_| hash, |_| false) {
+            Ok(number) => number as usize,
+            Err(free) => free,
+        }
     }
 
-    fn grow_to(&mut self, len: usize) {
-        let old = std::mem::replace(&mut self.places, vec![Place::default(); len]);
-        for place in old.into_iter().filter(|place| place.number > 0) {
-            let at = free(&self.places, place.hash);
+    fn grow_to(&mut self, len: usize, hash_of: impl Fn(u32) -> u32) {
+        let old = std::mem::replace(&mut self.places, vec![0; len]);
+        for place in old.into_iter().filter(|place| *place > 0) {
+            let at = self.free(hash_of(place - 1));
             self.places[at] = place;
         }
     }
 }
 
-/// The first free place for a hash. There is one: at most half are in use.
-fn free(places: &[Place], hash: u32) -> usize {
-    let mask = places.len() - 1;
-    let mut at = hash as usize & mask;
-    while places[at].number > 0 {
-        at = (at + 1) & mask;
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    places: Places,
+    /// By number.
+    hashes: Vec<u32>,
+}
+
+impl Numbers {
+    /// How many numbers were given.
+    pub(crate) fn len(&self) -> usize {
+        self.hashes.len()
     }
-    at
+
+    /// The hash of a string in this table.
+    #[inline]
+    pub(crate) fn hash(&self, string: &str) -> u32 {
+        let sum = self.places.keys.bytes(0, string.as_bytes());
+        (sum ^ (sum >> 32)) as u32
+    }
+
+    /// Spreads a number over all bits, for hashes that are put together from several.
+    #[inline]
+    pub(crate) fn mix(&self, number: u64) -> u64 {
+        self.places.keys.number(number)
+    }
+
+    /// The number of what has this hash, if it has one. `is` says whether a number is that of it.
+    pub(crate) fn get(&self, hash: u32, is: impl Fn(usize) -> bool) -> Option<u32> {
+        self.places.find(hash, |n| self.hashes[n as usize], |n| is(n as usize)).ok()
+    }
+
+    /// The number of what has this hash, and whether it is new: it must be kept under the number then.
+    #[inline]
+    pub(crate) fn number(&mut self, hash: u32, is: impl Fn(usize) -> bool) -> (u32, bool) {
+        let hashes = &mut self.hashes;
+        match self.places.find(hash, |n| hashes[n as usize], |n| is(n as usize)) {
+            Ok(number) => (number, false),
+            Err(place) => {
+                let number = hashes.len() as u32;
+                hashes.push(hash);
+                self.places.put(place, number, |n| hashes[n as usize]);
+                (number, true)
+            }
+        }
+    }
+
+    /// Makes room for so many numbers in all, within bounds.
+    pub(crate) fn reserve(&mut self, numbers: usize) {
+        let hashes = &self.hashes;
+        self.places.reserve(numbers.min(MAX_RESERVED / 2), |n| hashes[n as usize]);
+    }
 }
 
 /// Whether two strings are equal: for short ones quicker than a call that compares any number of bytes.

@@ -120,16 +120,18 @@ impl Passages {
                 whole.push_str(&data);
                 document.units.extend(prose::split::split(&data).units.into_iter().map(|u| {
                     let range = u.range();
-                    prose::split::Unit::new(range.start + data_at..range.end + data_at, u.is_fixed)
+                    prose::split::Unit::new(range.start + data_at..range.end + data_at, u.is_fixed())
                 }));
             }
             places.push((data_at, unit..document.units.len()));
             if document.units.len() > first {
                 let units = first..document.units.len();
-                document.passages.push(prose::split::Passage { units, may_go: true });
+                document.passages.push(prose::split::Passage::new(units, true));
             }
         }
-        if prose::recognise::confidence(&whole) < kinds::MIN_CONFIDENCE {
+        if whole.len() > prose::split::MAX_TEXT_BYTES
+            || prose::recognise::confidence(&whole) < kinds::MIN_CONFIDENCE
+        {
             return None;
         }
         let must = vec![false; document.units.len()];
@@ -149,7 +151,7 @@ impl Passages {
             for unit in units {
                 let range = document.units[unit].range();
                 let range = range.start - data_at..range.end - data_at;
-                let count = usize::from(!document.units[unit].is_fixed);
+                let count = usize::from(!document.units[unit].is_fixed());
                 if !keep[unit] {
                     match runs.last_mut().filter(|(run, ..)| run.end == range.start) {
                         Some((run, n, _)) => (run.end, *n) = (range.end, *n + count),

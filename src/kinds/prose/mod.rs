@@ -51,8 +51,7 @@ impl Kind for Prose {
     }
 
     fn compress(&self, text: &str, cx: &Context<'_>) -> Option<Rendered> {
-        // Units count bytes in 32 bits.
-        if !may_select(cx) || u32::try_from(text.len()).is_err() {
+        if !may_select(cx) || text.len() > split::MAX_TEXT_BYTES {
             return None;
         }
         let document = split::split(text);

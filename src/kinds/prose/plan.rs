@@ -43,27 +43,26 @@ pub fn amount(tokens: f64, coverage: f64, is_comparison: bool, is_aggressive: bo
 /// sentences flagged in `must`, and the best of the others.
 pub fn choose(text: &str, document: &Document, scores: &[f64], must: &[bool], budget: f64) -> Vec<bool> {
     let costs: Vec<f64> = document.units.iter().map(|u| estimate(&text[u.range()])).collect();
-    let head = |p: &Passage| -> f64 {
-        p.units.clone().filter(|i| document.units[*i].is_fixed).map(|i| costs[i]).sum()
-    };
+    let head =
+        |p: &Passage| -> f64 { p.units().filter(|i| document.units[*i].is_fixed()).map(|i| costs[i]).sum() };
     let mut keep = vec![false; costs.len()];
     let mut passage_of = vec![0; costs.len()];
     let mut is_open = vec![false; document.passages.len()];
     let mut left = budget;
     for (p, passage) in document.passages.iter().enumerate() {
-        passage_of[passage.units.clone()].fill(p);
-        let has_must = passage.units.clone().any(|i| must[i]);
+        passage_of[passage.units()].fill(p);
+        let has_must = passage.units().any(|i| must[i]);
         if !passage.may_go || has_must {
             is_open[p] = true;
             left -= head(passage);
         }
-        for i in passage.units.clone().filter(|i| must[*i]) {
+        for i in passage.units().filter(|i| must[*i]) {
             keep[i] = true;
             left -= costs[i];
         }
     }
     let mut order: Vec<usize> =
-        (0..costs.len()).filter(|i| !document.units[*i].is_fixed && !keep[*i]).collect();
+        (0..costs.len()).filter(|i| !document.units[*i].is_fixed() && !keep[*i]).collect();
     order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
     for i in order {
         if left <= 0.0 {
@@ -77,10 +76,10 @@ pub fn choose(text: &str, document: &Document, scores: &[f64], must: &[bool], bu
         left -= costs[i];
     }
     for (passage, _) in document.passages.iter().zip(&is_open).filter(|(_, is_open)| **is_open) {
-        for i in passage.units.clone().filter(|i| document.units[*i].is_fixed) {
+        for i in passage.units().filter(|i| document.units[*i].is_fixed()) {
             keep[i] = true;
         }
-        fill(&mut keep[passage.units.clone()], &costs[passage.units.clone()]);
+        fill(&mut keep[passage.units()], &costs[passage.units()]);
     }
     keep
 }
@@ -109,18 +108,18 @@ pub fn pieces(document: &Document, keep: &[bool]) -> Vec<Piece> {
     let before_first =
         usize::from(document.is_retrieved && document.passages.first().is_some_and(|p| !p.may_go));
     for (p, passage) in document.passages.iter().enumerate() {
-        let units = &document.units[passage.units.clone()];
+        let units = &document.units[passage.units()];
         let (Some(first), Some(last)) = (units.first(), units.last()) else { continue };
-        let is_gone = passage.may_go && passage.units.clone().all(|i| !keep[i]);
+        let is_gone = passage.may_go && passage.units().all(|i| !keep[i]);
         if is_gone {
-            sentence += units.iter().filter(|u| !u.is_fixed).count();
+            sentence += units.iter().filter(|u| !u.is_fixed()).count();
             let range = first.range().start..last.range().end;
             omit(&mut out, range, Unit::Passage, p + 1 - before_first);
             continue;
         }
-        for i in passage.units.clone() {
+        for i in passage.units() {
             let unit = &document.units[i];
-            sentence += usize::from(!unit.is_fixed);
+            sentence += usize::from(!unit.is_fixed());
             if keep[i] {
                 match out.last_mut() {
                     Some(Piece::Keep(range)) => range.end = unit.range().end,

@@ -87,7 +87,7 @@ impl<'d> Reading<'d> {
                 query.push(Weighted { id: Some(id), weight: CALL_WEIGHT });
             }
         }
-        let passages = index.units.grouped(document.passages.iter().map(|p| p.units.clone()));
+        let passages = index.units.grouped(document.passages.iter().map(|p| p.units()));
         Reading { text, document, term_count: index.term_count(), units: index.units, passages, query }
     }
 
@@ -100,17 +100,17 @@ impl<'d> Reading<'d> {
     pub fn scores(&self, question: &str, w: &Weights) -> Vec<f64> {
         let Reading { text, document, term_count, units, passages, query } = self;
         let n = units.len();
-        let is_sentence = |i: usize| !document.units[i].is_fixed;
+        let is_sentence = |i: usize| !document.units[i].is_fixed();
 
-        let base = units.scores(query);
+        let mut scores = units.scores(query);
         let passage_scores = passages.scores(query);
         let places = places(&passage_scores);
         let in_query: FastSet<TermId> = query.iter().filter_map(|q| q.id).collect();
 
         // Feedback: the words of the best sentences.
-        let order = (0..n).filter(|i| is_sentence(*i) && base[*i] > 0.0).collect();
+        let order = (0..n).filter(|i| is_sentence(*i) && scores[*i] > 0.0).collect();
         let weighed: Vec<(usize, f64)> =
-            best_of(order, &base, FEEDBACK_SENTENCES).iter().map(|i| (*i, base[*i])).collect();
+            best_of(order, &scores, FEEDBACK_SENTENCES).iter().map(|i| (*i, scores[*i])).collect();
         let mut feedback = units.scorer(&telling(units, &weighed, &in_query, FEEDBACK_TERMS, units.len()));
 
         // Second hop: words of the best passages that few others have.
@@ -123,14 +123,11 @@ impl<'d> Reading<'d> {
 
         let answer = AnswerType::of(question);
         let query_sum = units.idf_sum(query).max(1e-9);
-        let mut scores = vec![0.0; n];
         let mut said = Said::new(*term_count);
         let mut titles: Vec<TermId> = Vec::new();
         for (p, passage) in document.passages.iter().enumerate() {
             titles.clear();
-            titles.extend(
-                passage.units.clone().filter(|i| !is_sentence(*i)).flat_map(|i| units.terms(i)).copied(),
-            );
+            titles.extend(passage.units().filter(|i| !is_sentence(*i)).flat_map(|i| units.terms(i)).copied());
             titles.sort_unstable();
             titles.dedup();
             let title =
@@ -146,28 +143,26 @@ impl<'d> Reading<'d> {
                 + w.rank * places[p]
                 + w.title * title.min(1.0)
                 + if is_met { w.hop_title } else { 0.0 };
-            let mut first = true;
-            for i in passage.units.clone().filter(|i| is_sentence(*i)) {
-                let sentence = &text[document.units[i].range()];
-                scores[i] = base[i]
+            for i in passage.units().filter(|i| !is_sentence(*i)) {
+                scores[i] = 0.0;
+            }
+            let mut sentences = passage.units().filter(|i| is_sentence(*i)).peekable();
+            // What the sentence before has in common with the question.
+            let mut before = None;
+            while let Some(i) = sentences.next() {
+                let own = scores[i];
+                let after = sentences.peek().map_or(0.0, |i| scores[*i]);
+                let mut score = own
                     + shared
-                    + w.answer * answer.share(sentence)
+                    + w.answer * answer.share(&text[document.units[i].range()])
                     + w.feedback * feedback.score(i)
                     + w.hop * hop.score(i)
-                    + if first { w.first } else { 0.0 };
-                first = false;
+                    + if before.is_none() { w.first } else { 0.0 };
                 if said.again(units, i) {
-                    scores[i] *= SAID_BEFORE;
+                    score *= SAID_BEFORE;
                 }
-            }
-        }
-        for passage in &document.passages {
-            let mut sentences = passage.units.clone().filter(|i| is_sentence(*i)).peekable();
-            let mut before = 0.0;
-            while let Some(i) = sentences.next() {
-                let after = sentences.peek().map_or(0.0, |i| base[*i]);
-                scores[i] += w.neighbour * f64::max(before, after * NEXT_NEIGHBOUR);
-                before = base[i];
+                scores[i] = score + w.neighbour * f64::max(before.unwrap_or(0.0), after * NEXT_NEIGHBOUR);
+                before = Some(own);
             }
         }
         scores

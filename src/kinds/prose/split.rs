@@ -10,35 +10,58 @@ use std::ops::Range;
 use super::sentences::{begins_unit, sentences};
 use crate::blocks::{lines, passages};
 
-/// A sentence or a fixed part. Half the memory of a range: a text may have one for every 20 bytes.
+/// A sentence or a fixed part. Half the memory of a pair of positions: a text may have one for every 20 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit {
     start: u32,
-    end: u32,
-    /// Whether it stays while its passage does.
-    pub is_fixed: bool,
+    /// Its length, and [`FIXED`].
+    bits: u32,
 }
 
+/// Set in what stays while its passage does.
+const FIXED: u32 = 1 << 31;
+/// No longer text can be split: lengths have 31 bits.
+pub const MAX_TEXT_BYTES: usize = FIXED as usize - 1;
+
 impl Unit {
-    /// A unit of a text below 4 GiB.
+    /// A unit of a text of at most [`MAX_TEXT_BYTES`].
     pub(in crate::kinds) fn new(range: Range<usize>, is_fixed: bool) -> Self {
-        let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Unit { start: position(range.start), end: position(range.end), is_fixed }
+        let number = |n: usize| n.min(MAX_TEXT_BYTES) as u32;
+        Unit { start: number(range.start), bits: number(range.len()) | if is_fixed { FIXED } else { 0 } }
     }
 
     /// Its bytes, with the blanks after it.
     pub fn range(&self) -> Range<usize> {
-        self.start as usize..self.end as usize
+        let start = self.start as usize;
+        start..start + (self.bits & !FIXED) as usize
+    }
+
+    /// Whether it stays while its passage does.
+    pub fn is_fixed(&self) -> bool {
+        self.bits & FIXED != 0
     }
 }
 
 /// A retrieved passage, or a paragraph.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passage {
-    /// Its units, by number.
-    pub units: Range<usize>,
+    /// Its first unit, and the one behind its last.
+    first: u32,
+    end: u32,
     /// Whether it may go as a whole, marker and title included. Headings of a document may not.
     pub may_go: bool,
+}
+
+impl Passage {
+    /// A passage of these units.
+    pub(in crate::kinds) fn new(units: Range<usize>, may_go: bool) -> Self {
+        Passage { first: units.start as u32, end: units.end as u32, may_go }
+    }
+
+    /// Its units, by number.
+    pub fn units(&self) -> Range<usize> {
+        self.first as usize..self.end as usize
+    }
 }
 
 /// A text, split.
@@ -60,7 +83,7 @@ const MAX_TITLE_BYTES: usize = 200;
 /// How long a sentence or a line that stays as it is may be; only to make room for all of them at once.
 const BYTES_PER_UNIT: usize = 48;
 
-/// Splits a text below 4 GiB.
+/// Splits a text of at most [`MAX_TEXT_BYTES`].
 pub fn split(text: &str) -> Document {
     let markers = lines::lines(text, 0..text.len())
         .filter(|l| passages::marker(&text[l.clone()]).is_some())
@@ -149,7 +172,7 @@ impl Builder<'_> {
     /// Begins a passage.
     fn open(&mut self, may_go: bool) {
         let at = self.out.units.len();
-        self.out.passages.push(Passage { units: at..at, may_go });
+        self.out.passages.push(Passage::new(at..at, may_go));
     }
 
     fn push(&mut self, range: Range<usize>, is_fixed: bool) {
@@ -160,7 +183,7 @@ impl Builder<'_> {
         self.out.units.push(Unit::new(range, is_fixed));
         let is_retrieved = self.is_retrieved;
         if let Some(last) = self.out.passages.last_mut() {
-            last.units.end += 1;
+            last.end += 1;
             last.may_go &= is_retrieved || !is_fixed;
         }
     }
@@ -172,7 +195,7 @@ impl Builder<'_> {
     /// A blank line belongs to what stands before it.
     fn blank(&mut self, line: Range<usize>) {
         match self.out.units.last_mut() {
-            Some(last) => last.end = line.end as u32,
+            Some(last) => *last = Unit::new(last.range().start..line.end, last.is_fixed()),
             None => self.fixed(line),
         }
     }
@@ -237,7 +260,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> Vec<(&str, bool)> {
-        split(text).units.iter().map(|u| (&text[u.range()], u.is_fixed)).collect()
+        split(text).units.iter().map(|u| (&text[u.range()], u.is_fixed())).collect()
     }
 
     #[test]
@@ -257,7 +280,7 @@ mod tests {
         let text = "[1]\nTitle: Rhine\nURL: http://a.b/c\n\nIt is long.\n\nIt is wide.\n\n[2]\nTitle: B\nNo.";
         let document = split(text);
         assert_eq!(document.passages.len(), 2);
-        assert_eq!(document.units.iter().filter(|u| u.is_fixed).count(), 5);
+        assert_eq!(document.units.iter().filter(|u| u.is_fixed()).count(), 5);
     }
 
     #[test]
@@ -265,7 +288,7 @@ mod tests {
         let text = "# Rhine\n\nIt is long. It is wide.\n\n```\nx = 1. Y = 2.\n```\n\n## B\nNo.\n";
         let document = split(text);
         assert!(!document.is_retrieved);
-        assert_eq!(document.units.iter().filter(|u| !u.is_fixed).count(), 3);
+        assert_eq!(document.units.iter().filter(|u| !u.is_fixed()).count(), 3);
         assert_eq!(document.passages.iter().filter(|p| p.may_go).count(), 1);
     }
 
@@ -282,8 +305,8 @@ mod tests {
             prop_assert_eq!(at, text.len());
             let mut unit = 0;
             for passage in &document.passages {
-                prop_assert_eq!(passage.units.start, unit);
-                unit = passage.units.end;
+                prop_assert_eq!(passage.units().start, unit);
+                unit = passage.units().end;
             }
             prop_assert_eq!(unit, document.units.len());
         }

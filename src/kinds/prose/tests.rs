@@ -169,7 +169,7 @@ proptest! {
             prop_assert!(visible.starts_with(blanks));
             visible = &visible[blanks.len()..];
             at = omission.range.end;
-            let sentences: Vec<usize> = (0..document.units.len()).filter(|i| !document.units[*i].is_fixed).collect();
+            let sentences: Vec<usize> = (0..document.units.len()).filter(|i| !document.units[*i].is_fixed()).collect();
             if omission.unit == Unit::Sentence {
                 let inside: Vec<usize> = (0..sentences.len())
                     .filter(|k| omission.range.contains(&document.units[sentences[*k]].range().start))
