@@ -177,7 +177,7 @@ proptest! {
                 prop_assert_eq!((inside[0] + 1, inside.len()), (omission.first, omission.count));
             } else {
                 let inside = document.passages.iter().filter(|p| {
-                    document.units.get(p.units.start).is_some_and(|u| omission.range.contains(&u.range().start))
+                    document.units.get(p.units().start).is_some_and(|u| omission.range.contains(&u.range().start))
                 });
                 prop_assert_eq!(inside.count(), omission.count);
             }
