@@ -157,8 +157,9 @@ fn spelling<'s>(spelt: &'s str, ends: &[usize], n: usize) -> &'s str {
 
 /// The terms of a query that a text has, and by which number of the text each is found.
 struct Gains {
-    /// Per term of the text: 0, or one more than its place in `gains`.
-    place: Vec<u32>,
+    /// Per term of the text: 0, or one more than its place in `gains`. Of a query of more terms than
+    /// can be told apart so, the first ones count.
+    place: Vec<u16>,
     /// Shares of the query's idf sum.
     gains: Vec<f64>,
 }
@@ -168,7 +169,7 @@ impl Gains {
     #[inline]
     fn for_each(&self, terms: &[TermId], mut f: impl FnMut(usize, f64)) {
         for id in terms {
-            if let Some(place) = (self.place[*id as usize] as usize).checked_sub(1) {
+            if let Some(place) = usize::from(self.place[*id as usize]).checked_sub(1) {
                 f(place, self.gains[place]);
             }
         }
@@ -293,11 +294,15 @@ impl Units {
         if sum > 0.0 {
             for w in query {
                 if let Some(place) = w.id.and_then(|id| out.place.get_mut(id as usize)) {
-                    if *place == 0 {
+                    if *place == 0 && out.gains.len() < usize::from(u16::MAX) {
                         out.gains.push(0.0);
-                        *place = out.gains.len() as u32;
+                        *place = out.gains.len() as u16;
                     }
-                    out.gains[*place as usize - 1] += w.weight * self.idf(w.id) / sum;
+                    if let Some(gain) =
+                        usize::from(*place).checked_sub(1).and_then(|at| out.gains.get_mut(at))
+                    {
+                        *gain += w.weight * self.idf(w.id) / sum;
+                    }
                 }
             }
         }

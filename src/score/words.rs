@@ -146,9 +146,9 @@ mod tests {
     /// The terms of a word for these tests: a number, two for every third word, none for every seventh.
     fn made_up(i: usize) -> Vec<TermId> {
         let i = i as TermId;
-        if i % 7 == 0 {
+        if i.is_multiple_of(7) {
             vec![]
-        } else if i % 3 == 0 {
+        } else if i.is_multiple_of(3) {
             vec![i, i + 1]
         } else {
             vec![i]

@@ -103,8 +103,7 @@ impl<'d> Reading<'d> {
         let is_sentence = |i: usize| !document.units[i].is_fixed();
 
         let mut scores = units.scores(query);
-        let passage_scores = passages.scores(query);
-        let places = places(&passage_scores);
+        let mut passage_scores = passages.scores(query);
         let in_query: FastSet<TermId> = query.iter().filter_map(|q| q.id).collect();
 
         // Feedback: the words of the best sentences.
@@ -119,6 +118,11 @@ impl<'d> Reading<'d> {
         let weighed: Vec<(usize, f64)> = best.iter().map(|p| (*p, passage_scores[*p])).collect();
         let common = (passages.len() / HOP_COMMON).max(MIN_HOP_COMMON);
         let mut hop = units.scorer(&telling(passages, &weighed, &in_query, HOP_TERMS, common));
+        // From here on: what the passage of a sentence, and its rank, bring to it.
+        let places = places(&passage_scores);
+        for (score, place) in passage_scores.iter_mut().zip(places) {
+            *score = w.passage * *score + w.rank * place;
+        }
         let seen: FastSet<TermId> = best.iter().flat_map(|p| passages.terms(*p)).copied().collect();
 
         let answer = AnswerType::of(question);
@@ -139,10 +143,8 @@ impl<'d> Reading<'d> {
                 let mut rare = titles.iter().filter(is_rare).peekable();
                 rare.peek().is_some() && rare.all(|t| seen.contains(t))
             };
-            let shared = w.passage * passage_scores[p]
-                + w.rank * places[p]
-                + w.title * title.min(1.0)
-                + if is_met { w.hop_title } else { 0.0 };
+            let shared =
+                passage_scores[p] + w.title * title.min(1.0) + if is_met { w.hop_title } else { 0.0 };
             for i in passage.units().filter(|i| !is_sentence(*i)) {
                 scores[i] = 0.0;
             }
