@@ -3,7 +3,9 @@
 //! Going through text byte by byte costs a mispredicted branch or two per word, which is most of the time
 //! of a scan; with planes, the borders of all words in a window come out of a few dozen operations on
 //! whole words. Loops over arrays of fixed length, without a branch: compilers make vector instructions
-//! of them.
+//! of them, but for the last step, from bytes to bits, which is asked for by its name.
+
+use wide::u8x16;
 
 /// Bytes per window.
 pub(crate) const WINDOW: usize = 64;
@@ -16,31 +18,11 @@ pub(crate) fn planes<const N: usize>(window: &[u8; N], code: impl Fn(u8) -> u8) 
     for (to, &byte) in codes.iter_mut().zip(window) {
         *to = code(byte);
     }
-    let mut words = [0u64; 8];
-    for (word, bytes) in words.iter_mut().zip(codes.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    // Turn each word's 8 by 8 bits, so that its byte k has bit k of all its codes...
-    for word in &mut words {
-        for (shift, mask) in
-            [(7, 0x00AA_00AA_00AA_00AA), (14, 0x0000_CCCC_0000_CCCC), (28, 0x0000_0000_F0F0_F0F0)]
-        {
-            let moved = (*word ^ (*word >> shift)) & mask;
-            *word ^= moved ^ (moved << shift);
-        }
-    }
-    // ...and then the 8 by 8 bytes, so that word k has byte k of all words.
-    for (distance, mask) in
-        [(4, 0x0000_0000_FFFF_FFFF), (2, 0x0000_FFFF_0000_FFFF), (1, 0x00FF_00FF_00FF_00FFu64)]
-    {
-        let shift = 8 * distance;
-        for low in 0..8usize {
-            if low & distance == 0 {
-                let moved = ((words[low] >> shift) ^ words[low + distance]) & mask;
-                words[low + distance] ^= moved;
-                words[low] ^= moved << shift;
-            }
-        }
+    let mut quarters = quarters(&codes);
+    let mut words = [0; 8];
+    for word in words.iter_mut().rev() {
+        *word = highest(&quarters);
+        quarters = quarters.map(|bytes| bytes + bytes);
     }
     words
 }
@@ -81,17 +63,11 @@ pub(crate) fn words(window: &[u8; WINDOW]) -> (u64, u64) {
 /// A bit for each byte of a window of which `is` holds.
 #[inline(always)]
 pub(crate) fn mask(window: &[u8; WINDOW], is: impl Fn(u8) -> bool) -> u64 {
-    // Each factor moves the lowest bits of eight bytes to the highest byte, side by side.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let mut ones = [0u8; WINDOW];
-    for (to, &byte) in ones.iter_mut().zip(window) {
-        *to = u8::from(is(byte));
+    let mut all = [0u8; WINDOW];
+    for (to, &byte) in all.iter_mut().zip(window) {
+        *to = if is(byte) { u8::MAX } else { 0 };
     }
-    let mut mask = 0;
-    for (i, bytes) in ones.as_chunks::<8>().0.iter().enumerate() {
-        mask |= (u64::from_le_bytes(*bytes).wrapping_mul(GATHER) >> 56) << (8 * i);
-    }
-    mask
+    highest(&quarters(&all))
 }
 
 /// The first byte from `from` on of which `is` holds.
@@ -111,6 +87,23 @@ pub(crate) fn find(bytes: &[u8], from: usize, is: impl Fn(u8) -> bool) -> Option
         at += WINDOW;
     }
     None
+}
+
+/// The bytes of a window, to work on 16 of them at once.
+#[inline(always)]
+fn quarters(bytes: &[u8; WINDOW]) -> [u8x16; 4] {
+    let mut quarters = [u8x16::default(); 4];
+    for (to, quarter) in quarters.iter_mut().zip(bytes.as_chunks().0) {
+        *to = u8x16::new(*quarter);
+    }
+    quarters
+}
+
+/// The highest bit of each byte.
+#[inline(always)]
+fn highest(quarters: &[u8x16; 4]) -> u64 {
+    let [a, b, c, d] = quarters.map(|bytes| u64::from(bytes.to_bitmask()));
+    a | b << 16 | c << 32 | d << 48
 }
 
 #[cfg(test)]
