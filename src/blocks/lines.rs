@@ -123,7 +123,7 @@ fn is_plainly_written(body: &str) -> bool {
 
 /// Space, and U+0009 to U+000D.
 #[inline(always)]
-fn is_blank(byte: u8) -> bool {
+pub(crate) fn is_blank(byte: u8) -> bool {
     (byte == b' ') | within(byte, b'\t', 5)
 }
 

@@ -224,12 +224,23 @@ fn best_of(mut order: Vec<usize>, scores: &[f64], count: usize) -> Vec<usize> {
     order
 }
 
+/// Units by score, the best first; of equals the earlier one.
+pub(super) fn by_score(units: impl Iterator<Item = usize>, scores: &[f64]) -> Vec<usize> {
+    // Numbers that ascend as the scores descend (as `f64::total_cmp` has it) are quicker to compare.
+    let descending = |score: f64| {
+        let bits = score.to_bits();
+        if bits >> 63 == 1 { bits } else { !bits & (u64::MAX >> 1) }
+    };
+    let mut keyed: Vec<(u64, u32)> = units.map(|i| (descending(scores[i]), i as u32)).collect();
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, i)| i as usize).collect()
+}
+
 /// Per unit 1 for the best score, less for each place behind it, 0 for units that score nothing.
 fn places(scores: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..scores.len()).filter(|i| scores[*i] > 0.0).collect();
-    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
     let mut out = vec![0.0; scores.len()];
-    for (place, i) in order.into_iter().enumerate() {
+    let scoring = (0..scores.len()).filter(|i| scores[*i] > 0.0);
+    for (place, i) in by_score(scoring, scores).into_iter().enumerate() {
         out[i] = 1.0 / (1.0 + place as f64);
     }
     out

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::blocks::{lines, passages};
+use crate::planes::{self, WINDOW, within};
 
 /// How much of the text is looked at: its start and its middle, in bytes each.
 const SAMPLE_BYTES: usize = 10_000;
@@ -52,6 +53,52 @@ fn sample(text: &str, from: usize) -> &str {
     &text[at(from)..at((from + SAMPLE_BYTES).min(text.len()))]
 }
 
+/// What the bytes of a window are.
+struct Classes {
+    letters_and_digits: u64,
+    /// What a word may consist of.
+    of_words: u64,
+    /// What may stand behind the stop of a sentence.
+    closers: u64,
+    stops: u64,
+}
+
+impl Classes {
+    #[inline(always)]
+    fn of(window: &[u8; WINDOW]) -> Self {
+        let of_words = |b: u8| within(b | 0x20, b'a', 26) | (b == b'\'') | (b == b'-');
+        let closers = |b: u8| (b == b'"') | (b == b'\'') | (b == b')') | (b == b']');
+        let stops = |b: u8| (b == b'.') | (b == b'!') | (b == b'?');
+        Classes {
+            letters_and_digits: planes::words(window).0,
+            of_words: planes::mask(window, of_words),
+            closers: planes::mask(window, closers),
+            stops: planes::mask(window, stops),
+        }
+    }
+
+    /// Whether a token, as the bits of its bytes, is a word between its signs.
+    #[inline(always)]
+    fn word(&self, token: u64) -> bool {
+        let inner = self.letters_and_digits & token;
+        let between = if inner == 0 {
+            0
+        } else {
+            (u64::MAX << inner.trailing_zeros()) & (u64::MAX >> inner.leading_zeros())
+        };
+        inner != 0 && between & !self.of_words == 0
+    }
+
+    /// Whether a token ends a sentence.
+    #[inline(always)]
+    fn stop(&self, token: u64) -> bool {
+        let closed = token & !self.closers;
+        let last = (1_u64 << 63).checked_shr(closed.leading_zeros()).unwrap_or(0);
+        // No sentence has two letters: "1.", "a.".
+        last & self.stops & (token << 2) != 0
+    }
+}
+
 #[derive(Default)]
 struct Seen {
     bytes: usize,
@@ -81,29 +128,45 @@ impl Seen {
                 self.data += body.len();
             }
             if body.is_ascii() {
-                for token in body.as_bytes().split(|b| matches!(b, b' ' | b'\t'..=b'\r')) {
-                    if !token.is_empty() {
-                        self.ascii_token(token);
-                    }
-                }
+                self.ascii_tokens(body);
             } else {
                 body.split_whitespace().for_each(|token| self.token(token));
             }
         }
     }
 
-    fn ascii_token(&mut self, token: &[u8]) {
-        self.tokens += 1;
-        let first = token.iter().position(u8::is_ascii_alphanumeric);
-        let last = token.iter().rposition(u8::is_ascii_alphanumeric);
-        if let (Some(first), Some(last)) = (first, last) {
-            let is_word =
-                token[first..=last].iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'\'' | b'-'));
-            self.words += usize::from(is_word);
+    /// [`Seen::token`] for the tokens of a line of ASCII: all within 64 bytes at once.
+    fn ascii_tokens(&mut self, body: &str) {
+        let bytes = body.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let window = planes::window(bytes, at);
+            let len = (bytes.len() - at).min(WINDOW);
+            let visible = !planes::mask(&window, lines::is_blank) & (u64::MAX >> (WINDOW - len));
+            let is = Classes::of(&window);
+            let mut rest = visible;
+            while rest != 0 {
+                let start = rest.trailing_zeros();
+                let run = (!(visible >> start)).trailing_zeros();
+                if (start + run) as usize == WINDOW && at + WINDOW < bytes.len() {
+                    // It may go on behind the window.
+                    break;
+                }
+                let token = (u64::MAX >> (WINDOW as u32 - run)) << start;
+                self.tokens += 1;
+                self.words += usize::from(is.word(token));
+                self.stops += usize::from(is.stop(token));
+                rest &= !token;
+            }
+            let next = rest.trailing_zeros() as usize;
+            at += if next > 0 {
+                next.min(len)
+            } else {
+                let end = planes::find(bytes, at, lines::is_blank).unwrap_or(bytes.len());
+                self.token(&body[at..end]);
+                end - at
+            };
         }
-        let closed = token.iter().rposition(|b| !matches!(b, b'"' | b'\'' | b')' | b']'));
-        let is_stop = closed.is_some_and(|last| last > 1 && matches!(token[last], b'.' | b'!' | b'?'));
-        self.stops += usize::from(is_stop);
     }
 
     fn token(&mut self, token: &str) {
@@ -136,7 +199,22 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn tokens_in_windows_are_tokens(body in "([a-z]{1,9}[.!?]?[\"')\\]]{0,2} |[ -~]{0,3}|[A-Z0-9'-]{1,80}|[\t ]){0,40}") {
+            let (mut windows, mut single) = (Seen::default(), Seen::default());
+            windows.ascii_tokens(&body);
+            body.split_whitespace().for_each(|token| single.token(token));
+            prop_assert_eq!(
+                (windows.tokens, windows.words, windows.stops),
+                (single.tokens, single.words, single.stops)
+            );
+        }
+    }
 
     #[test]
     fn written_language() {
