@@ -35,10 +35,15 @@ impl Keyed {
         let mut sum = folded(low ^ self.0 ^ sum, high ^ self.1 ^ (len as u64) << 56);
         // The first and the last eight bytes are in it already.
         if len > 16 {
-            for chunk in bytes[8..len - 8].chunks(8) {
-                let mut word = [0; 8];
-                word[..chunk.len()].copy_from_slice(chunk);
-                sum = folded(sum ^ u64::from_le_bytes(word), self.1 | 1);
+            let (words, rest) = bytes[8..len - 8].as_chunks::<8>();
+            for word in words {
+                sum = folded(sum ^ u64::from_le_bytes(*word), self.1 | 1);
+            }
+            if !rest.is_empty() {
+                // Of the last word, what is not at the end already.
+                let word = bytes.get(len - 8 - rest.len()..).and_then(<[u8]>::first_chunk).copied();
+                let kept = u64::MAX >> (64 - 8 * rest.len());
+                sum = folded(sum ^ u64::from_le_bytes(word.unwrap_or_default()) & kept, self.1 | 1);
             }
         }
         sum
