@@ -22,6 +22,8 @@
 
 use std::ops::Range;
 
+use crate::tokens::Copied;
+
 /// How long a mark is, about; only to make room for all of them at once.
 const BYTES_PER_MARK: usize = 48;
 /// What every mark starts with.
@@ -114,6 +116,9 @@ pub struct Rendered {
     pub omissions: Vec<Omission>,
     /// What was done, for `transforms_applied` ("json:table", "log:select").
     pub transforms: Vec<&'static str>,
+    /// Parts of `text` that stand in the source, in order; none where nobody has kept record of them. Only
+    /// so that the same is not counted twice.
+    pub copies: Vec<Copied>,
 }
 
 /// Writes the mark of a run of omitted units, without a newline.
@@ -253,7 +258,10 @@ pub fn render(source: &str, pieces: Vec<Piece>, transforms: Vec<&'static str>) -
     let mut out = Rendered { text, transforms, ..Rendered::default() };
     for piece in pieces {
         match piece {
-            Piece::Keep(range) => out.text.push_str(&source[range]),
+            Piece::Keep(range) => {
+                out.copies.push(Copied { at: out.text.len(), from: range.clone() });
+                out.text.push_str(&source[range]);
+            }
             Piece::Encode { text, .. } => out.text.push_str(&text),
             Piece::Omit { omission, label } => {
                 let gone = &source[omission.range.clone()];

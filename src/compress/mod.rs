@@ -140,7 +140,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
         let question = questions.question(&messages, i, text.source);
         let job = Job {
             text: text.text,
-            counted: counted[i][t],
+            counted: counted[i][t].clone(),
             source: text.source,
             call: text.call.as_ref(),
             question: &question,

@@ -13,7 +13,7 @@ use crate::options::{Level, Options};
 use crate::policy::Tool;
 use crate::request::ToolCall;
 use crate::score::Query;
-use crate::tokens::Counter;
+use crate::tokens::{Counter, TokenIndex};
 
 /// Why a text with marks of ours in it stays as it is.
 pub(super) const ALREADY: &str = "already compressed";
@@ -132,17 +132,41 @@ pub fn clear_memo() {
 /// Texts below this many bytes are counted faster than they are looked up.
 const MIN_MEMO_BYTES: usize = 512;
 
+/// Of texts of these sizes it is kept where their tokens are, if they are counted at all: of shorter ones
+/// little is saved, and of longer ones it takes memory.
+const INDEXED_BYTES: Range<usize> = 4_000..1_000_000;
+
 /// A text's digest and tokens: both are needed several times, and each reads every byte.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Counted {
     pub(super) digest: memo::Key,
     pub(super) tokens: usize,
+    /// For what the text becomes.
+    index: Option<Arc<TokenIndex>>,
 }
 
 impl Counted {
     pub(super) fn new(counter: &Counter, text: &str) -> Self {
         let digest = memo::key(&[text.as_bytes()]);
-        Counted { digest, tokens: remembered_count(counter, text, digest) }
+        let mut index = None;
+        let tokens = remembered_count(counter, text, digest, || {
+            if !INDEXED_BYTES.contains(&text.len()) {
+                return counter.count(text);
+            }
+            let made = index.insert(Arc::new(counter.index(text)));
+            made.total()
+        });
+        Counted { digest, tokens, index }
+    }
+
+    /// Tokens of what `source`, the text that was counted, has become.
+    fn count(&self, counter: &Counter, rendered: &Rendered, source: &str) -> usize {
+        match &self.index {
+            Some(index) if !rendered.copies.is_empty() => {
+                counter.count_spliced(&rendered.text, source, index, &rendered.copies)
+            }
+            _ => counter.count(&rendered.text),
+        }
     }
 }
 
@@ -151,19 +175,24 @@ pub(super) fn count(counter: &Counter, text: &str) -> usize {
     if text.len() < MIN_MEMO_BYTES {
         return counter.count(text);
     }
-    remembered_count(counter, text, memo::key(&[text.as_bytes()]))
+    remembered_count(counter, text, memo::key(&[text.as_bytes()]), || counter.count(text))
 }
 
-fn remembered_count(counter: &Counter, text: &str, digest: memo::Key) -> usize {
+fn remembered_count(
+    counter: &Counter,
+    text: &str,
+    digest: memo::Key,
+    count: impl FnOnce() -> usize,
+) -> usize {
     if text.len() < MIN_MEMO_BYTES {
-        return counter.count(text);
+        return count();
     }
     let counts = counts();
     let key = memo::key(&[&digest.bytes(), counter.encoding().as_bytes()]);
     if let Some(count) = counts.get(key) {
         return *count;
     }
-    let count = counter.count(text);
+    let count = count();
     counts.insert(key, Arc::new(count), size_of::<usize>());
     count
 }
@@ -286,12 +315,16 @@ impl Job<'_> {
         // instructions around it read the same when the message is seen again.
         let words = rendered.header.take().or_else(|| (self.source == Source::User).then(String::new));
         if let Some(words) = words {
-            put_header(&mut rendered.text, block.kind, &words);
+            let by = put_header(&mut rendered.text, block.kind, &words);
+            rendered.copies.iter_mut().for_each(|copy| copy.at += by);
         }
         // Most texts are one block, and what a text counts is known.
         let is_whole = part.len() == self.text.len();
-        let before = if is_whole { self.counted.tokens } else { self.counter.count(part) };
-        let after = self.counter.count(&rendered.text);
+        let (before, after) = if is_whole {
+            (self.counted.tokens, self.counted.count(self.counter, &rendered, part))
+        } else {
+            (self.counter.count(part), self.counter.count(&rendered.text))
+        };
         if after >= before {
             return Err("would not get shorter");
         }
@@ -335,11 +368,12 @@ fn encode_anew(kind: &str, text: &str, counter: &Counter, options: &Options) -> 
     (tokens < counter.count(text)).then_some((headed, tokens))
 }
 
-/// Puts the header of a re-encoded block in front of its body.
-fn put_header(body: &mut String, kind: &str, words: &str) {
+/// Puts the header of a re-encoded block in front of its body; how long it is.
+fn put_header(body: &mut String, kind: &str, words: &str) -> usize {
     let mut header = String::with_capacity(words.len() + 40);
     mark::write_header(&mut header, kind, body, words);
     body.insert_str(0, &header);
+    header.len()
 }
 
 fn shift(omission: Omission, by: usize) -> Omission {

@@ -13,7 +13,7 @@ use super::scan::Sink;
 /// tokens. Counting a cut-out range by itself may give one or two tokens more or fewer, since a
 /// border may cut a piece in two or join white space to it.
 ///
-/// Takes 12 bytes of memory per 64 bytes of text.
+/// Takes 20 bytes of memory per 64 bytes of text.
 #[derive(Debug, Clone)]
 pub struct TokenIndex {
     tokenizer: &'static Tokenizer,
@@ -22,6 +22,8 @@ pub struct TokenIndex {
     bits: Vec<u64>,
     /// Bits set before each word of `bits`.
     before: Vec<u32>,
+    /// One bit per byte of text, set where a piece starts.
+    starts: Vec<u64>,
     /// Length of the text in bytes.
     len: usize,
 }
@@ -30,13 +32,15 @@ impl Sink for TokenIndex {
     #[inline]
     fn starts(&mut self, at: usize, starts: u64) {
         let (word, shift) = (at / 64, at % 64);
-        if let Some(bits) = self.bits.get_mut(word) {
-            *bits |= starts << shift;
-        }
-        if shift > 0
-            && let Some(bits) = self.bits.get_mut(word + 1)
-        {
-            *bits |= starts >> (64 - shift);
+        for all in [&mut self.bits, &mut self.starts] {
+            if let Some(bits) = all.get_mut(word) {
+                *bits |= starts << shift;
+            }
+            if shift > 0
+                && let Some(bits) = all.get_mut(word + 1)
+            {
+                *bits |= starts >> (64 - shift);
+            }
         }
     }
 
@@ -53,7 +57,8 @@ impl Sink for TokenIndex {
 
 impl TokenIndex {
     pub(super) fn new(tokenizer: &'static Tokenizer, len: usize) -> Self {
-        TokenIndex { tokenizer, bits: vec![0; len / 64 + 1], before: Vec::new(), len }
+        let bits = vec![0; len / 64 + 1];
+        TokenIndex { tokenizer, starts: bits.clone(), bits, before: Vec::new(), len }
     }
 
     pub(super) fn finish(mut self) -> Self {
@@ -70,8 +75,13 @@ impl TokenIndex {
         self
     }
 
+    /// Whether a piece starts at `at`.
+    pub(super) fn is_start(&self, at: usize) -> bool {
+        self.starts.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1)
+    }
+
     /// Tokens of the base vocabulary before `at`.
-    fn base_before(&self, at: usize) -> u64 {
+    pub(super) fn base_before(&self, at: usize) -> u64 {
         let at = at.min(self.len);
         match (self.before.get(at / 64), self.bits.get(at / 64)) {
             (Some(&before), Some(bits)) => {

@@ -21,6 +21,7 @@ mod index;
 mod merge;
 mod models;
 mod scan;
+mod splice;
 mod split;
 mod vocab;
 
@@ -28,7 +29,9 @@ use std::ops::Range;
 
 use families::{Base, EXACT, Tokenizer};
 pub use index::TokenIndex;
-use scan::{ByRange, Sink, Sum, Till, scan};
+use scan::{ByRange, Scan, Sink, Sum, Till, Whole, Work};
+pub use splice::Copied;
+use splice::Splice;
 use split::{Cl100k, O200k, R50k};
 
 /// Counts the tokens of one model.
@@ -77,6 +80,14 @@ impl Counter {
         index.finish()
     }
 
+    /// Tokens of `text`, equal to its count, of which only what is not copied from `source` is counted.
+    /// `index` is that of `source` by this counter; `copies` ascend and do not overlap. One that is not what
+    /// stands there is counted as if it were new.
+    pub fn count_spliced(&self, text: &str, source: &str, index: &TokenIndex, copies: &[Copied]) -> usize {
+        let source = source.as_bytes();
+        self.tokenizer.scaled(self.work(text, Splice { source, index, copies })) as usize
+    }
+
     /// Tokens of each of `ranges` (ascending, not overlapping) within `text`, in one pass over it. A
     /// piece counts for the range it starts in, for none if it starts between two, so that ranges
     /// which cover the text have counts that add up to its count.
@@ -104,14 +115,19 @@ impl Counter {
 
     #[inline]
     fn scan(&self, text: &str, sink: &mut impl Sink) {
+        self.work(text, Whole(sink));
+    }
+
+    #[inline]
+    fn work<W: Work>(&self, text: &str, work: W) -> W::Done {
         let text = text.as_bytes();
         match self.tokenizer.base {
-            Base::O200k => scan::<O200k<3>>(&vocab::O200K, text, sink),
-            Base::O200kDigits => scan::<O200k<1>>(&vocab::O200K, text, sink),
-            Base::Cl100k => scan::<Cl100k<3>>(&vocab::CL100K, text, sink),
-            Base::Cl100kDigits => scan::<Cl100k<1>>(&vocab::CL100K, text, sink),
-            Base::P50k => scan::<R50k>(&vocab::P50K, text, sink),
-            Base::R50k => scan::<R50k>(&vocab::R50K, text, sink),
+            Base::O200k => Scan::with::<O200k<3>, W>(&vocab::O200K, text, work),
+            Base::O200kDigits => Scan::with::<O200k<1>, W>(&vocab::O200K, text, work),
+            Base::Cl100k => Scan::with::<Cl100k<3>, W>(&vocab::CL100K, text, work),
+            Base::Cl100kDigits => Scan::with::<Cl100k<1>, W>(&vocab::CL100K, text, work),
+            Base::P50k => Scan::with::<R50k, W>(&vocab::P50K, text, work),
+            Base::R50k => Scan::with::<R50k, W>(&vocab::R50K, text, work),
         }
     }
 }

@@ -25,24 +25,46 @@ pub(super) trait Sink {
     }
 }
 
-/// Scans `text` into `sink`.
-pub(super) fn scan<P: Pattern>(vocabulary: &Vocabulary, text: &[u8], sink: &mut impl Sink) {
-    cache::with(|cache| Scan { vocabulary, text, cache }.run::<P>(sink));
+/// What is done with a scan, whatever its pattern.
+pub(super) trait Work {
+    type Done;
+
+    fn run<P: Pattern>(self, scan: &mut Scan<'_>) -> Self::Done;
 }
 
-struct Scan<'a> {
+/// Scans all of the text into a sink.
+pub(super) struct Whole<'s, S>(pub(super) &'s mut S);
+
+impl<S: Sink> Work for Whole<'_, S> {
+    type Done = ();
+
+    #[inline(always)]
+    fn run<P: Pattern>(self, scan: &mut Scan<'_>) {
+        scan.run::<P>(0, scan.text.len(), self.0);
+    }
+}
+
+/// A text being scanned.
+pub(super) struct Scan<'a> {
     vocabulary: &'a Vocabulary,
-    text: &'a [u8],
+    pub(super) text: &'a [u8],
     cache: &'a mut Cache,
 }
 
 impl Scan<'_> {
+    /// Does `work` on a scan of `text` with this thread's cache.
     #[inline(always)]
-    fn run<P: Pattern>(&mut self, sink: &mut impl Sink) {
+    pub(super) fn with<P: Pattern, W: Work>(vocabulary: &Vocabulary, text: &[u8], work: W) -> W::Done {
+        cache::with(|cache| work.run::<P>(&mut Scan { vocabulary, text, cache }))
+    }
+
+    /// Scans from `at`, a border of pieces, to the first border at `until` or behind it.
+    #[inline(always)]
+    pub(super) fn run<P: Pattern>(&mut self, mut at: usize, until: usize, sink: &mut impl Sink) -> usize {
         let text = self.text;
-        let (mut at, mut skip, mut skipped) = (0, 0, 0);
-        while at < text.len() && !sink.full() {
-            if skip == 0 {
+        let (mut skip, mut skipped) = (0_u32, 0_u32);
+        while at < until && !sink.full() {
+            if skip == 0 && (until - at >= WINDOW || until == text.len()) {
                 let taken = match text[at..].first_chunk::<WINDOW_LOAD>() {
                     Some(window) => self.window::<P>(window, at, sink),
                     None => self.window::<P>(&padded(&text[at..]), at, sink),
@@ -55,17 +77,24 @@ impl Scan<'_> {
                 skipped = (2 * skipped + 1).min(MOST_SKIPPED);
                 skip = skipped;
             }
-            skip -= 1;
-            let end = P::end(text, at);
-            sink.starts(at, 1);
-            if !end.single && end.at - at > 1 {
-                let tokens = self.tokens(at, end.at);
-                if tokens > 1 {
-                    sink.more(at, tokens - 1);
-                }
-            }
-            at = end.at;
+            skip = skip.saturating_sub(1);
+            at = self.piece::<P>(at, sink);
         }
+        at
+    }
+
+    /// Scans the piece at `at`; where it ends.
+    #[inline(always)]
+    pub(super) fn piece<P: Pattern>(&mut self, at: usize, sink: &mut impl Sink) -> usize {
+        let end = P::end(self.text, at);
+        sink.starts(at, 1);
+        if !end.single && end.at - at > 1 {
+            let tokens = self.tokens(at, end.at);
+            if tokens > 1 {
+                sink.more(at, tokens - 1);
+            }
+        }
+        end.at
     }
 
     /// Scans the pieces that end within the window at `at`; how many bytes they take.

@@ -83,6 +83,19 @@ fn several_threads_count_alike() {
     });
 }
 
+#[test]
+fn a_copied_part_is_not_counted_again() {
+    let counter = Counter::for_model("gpt-4o");
+    let source = "Each of the words is a piece of its own. ".repeat(40);
+    let index = counter.index(&source);
+    let text = format!("[… 3 sentences 1-3] {}[… 4 sentences 9-12]", &source[41..1600]);
+    let copies = [Copied { at: text.find("Each").unwrap_or(0), from: 41..1600 }];
+    assert_eq!(counter.count_spliced(&text, &source, &index, &copies), counter.count(&text));
+    // An index that knows of no border.
+    let none = TokenIndex::new(counter.tokenizer, 0).finish();
+    assert_eq!(counter.count_spliced(&text, &source, &none, &copies), counter.count(&text));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -118,6 +131,50 @@ proptest! {
                 at = i;
             }
             prop_assert_eq!(sum + index.range(at..text.len()), index.total());
+        }
+    }
+
+    #[test]
+    fn a_spliced_text_counts_what_it_counts(
+        parts in prop::collection::vec(
+            prop_oneof![
+                4 => "( [a-z]{1,9}[,.]?){1,12}",
+                1 => "[ -~]{0,12}",
+                1 => "[ \t\r\n]{0,9}",
+                1 => "[\n/.!?]{1,5}",
+                1 => "[漢字かなжЖ]{1,3}[A-Z]{0,30}[a-z]?",
+                1 => "\\PC{0,6}",
+                1 => "[0-9a-f]{1,70}",
+                1 => "'(s|ll|RE)?",
+            ],
+            0..40,
+        ),
+        cuts in prop::collection::vec((0.0..1.0f64, 0..200usize, 0..9usize), 0..6),
+    ) {
+        const NEW: [&str; 9] = ["", " ", "\n", "\n\n  ", "[… 3 lines 1-3]\n", "A", "'s", "漢", " and some more words of it, more than a window has. And more."];
+        let source = parts.concat();
+        let border = |mut at: usize| {
+            while !source.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let (mut text, mut copies) = (String::new(), vec![]);
+        for (from, len, new) in cuts {
+            let from = border((from * source.len() as f64) as usize);
+            let from = from..border((from + len).min(source.len()));
+            text.push_str(NEW[new]);
+            copies.push(Copied { at: text.len(), from: from.clone() });
+            text.push_str(&source[from]);
+        }
+        text.push_str(&source[..border(source.len() / 3)]);
+        for counter in counters() {
+            let index = counter.index(&source);
+            let count = counter.count(&text);
+            prop_assert_eq!(counter.count_spliced(&text, &source, &index, &copies), count);
+            // Not what stands there.
+            let moved: Vec<_> = copies.iter().map(|c| Copied { at: c.at + 1, from: c.from.clone() }).collect();
+            prop_assert_eq!(counter.count_spliced(&text, &source, &index, &moved), count);
         }
     }
 

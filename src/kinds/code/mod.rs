@@ -116,7 +116,7 @@ impl Kind for Code {
             omissions.push(Omission { range, unit: Unit::Line, first: first + 1, count: end - first });
             end
         });
-        Some(Rendered { text, header: Some(words), omissions, transforms })
+        Some(Rendered { text, header: Some(words), omissions, transforms, copies: Vec::new() })
     }
 
     fn expand(&self, body: &str, words: &str) -> Option<String> {

@@ -87,7 +87,13 @@ impl Kind for Diff {
         if choice.files.iter().any(|f| matches!(f, choose::Fate::Front(..))) {
             transforms.push("diff:select");
         }
-        Some(Rendered { text: written.text, header: Some(words), omissions: written.omissions, transforms })
+        Some(Rendered {
+            text: written.text,
+            header: Some(words),
+            omissions: written.omissions,
+            transforms,
+            copies: Vec::new(),
+        })
     }
 
     fn expand(&self, body: &str, words: &str) -> Option<String> {

@@ -180,7 +180,13 @@ fn shorter(tape: &Tape<'_>, written: Option<Written>) -> Option<Rendered> {
             if !omissions.is_empty() {
                 transforms.push("json:select");
             }
-            return Some(Rendered { text: body, header: Some(words), omissions, transforms });
+            return Some(Rendered {
+                text: body,
+                header: Some(words),
+                omissions,
+                transforms,
+                copies: Vec::new(),
+            });
         }
     }
     (minified.len() < tape.src().len()).then(|| Rendered {

@@ -89,7 +89,7 @@ const MIN_RUN_BYTES: usize = 2000;
 
 fn lossless(text: &str) -> Option<Rendered> {
     let (body, words) = prefix::encode(text, false)?;
-    Some(Rendered { text: body, header: Some(words), omissions: Vec::new(), transforms: vec!["log:prefix"] })
+    Some(Rendered { text: body, header: Some(words), transforms: vec!["log:prefix"], ..Rendered::default() })
 }
 
 /// Leaves out lines of a log of JSON lines; `None` if it is none, or nothing may or can be left out.

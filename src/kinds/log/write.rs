@@ -92,7 +92,7 @@ fn without_codes(text: &str, codes: &[Range<usize>], pieces: Vec<Piece>) -> Rend
     // The stretch that the codes were taken out of is the block; its original is what is kept of it.
     let mut omissions = vec![Omission { range: 0..text.len(), unit: Unit::Code, first: 1, count }];
     omissions.extend(body.omissions);
-    Rendered { text: out, omissions, ..body }
+    Rendered { text: out, omissions, copies: Vec::new(), ..body }
 }
 
 /// Shorter runs need no words: their neighbours tell what they are.

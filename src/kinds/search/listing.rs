@@ -168,6 +168,7 @@ fn compress(
         header: Some(words.to_owned()),
         omissions: listed.omissions,
         transforms,
+        copies: Vec::new(),
     })
 }
 

@@ -76,6 +76,7 @@ fn compress_matches(text: &str, style: matches::Style, cx: &Context<'_>) -> Opti
         header: Some(grouped.words),
         omissions: grouped.omissions,
         transforms,
+        copies: Vec::new(),
     })
 }
 

@@ -60,8 +60,8 @@ pub fn compress(text: &str) -> Option<Rendered> {
         (decoded == text).then(|| Rendered {
             text: body,
             header: Some((*words).to_owned()),
-            omissions: Vec::new(),
             transforms: vec!["search:tree"],
+            ..Rendered::default()
         })
     })
 }
