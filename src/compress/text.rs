@@ -150,7 +150,8 @@ impl Counted {
         let digest = memo::key(&[text.as_bytes()]);
         let mut index = None;
         let tokens = remembered_count(counter, text, digest, || {
-            if !INDEXED_BYTES.contains(&text.len()) {
+            // JSON is written anew.
+            if !INDEXED_BYTES.contains(&text.len()) || text.trim_start().starts_with(['{', '[']) {
                 return counter.count(text);
             }
             let made = index.insert(Arc::new(counter.index(text)));

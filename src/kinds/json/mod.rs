@@ -32,6 +32,8 @@ pub(crate) mod text;
 mod variants;
 mod write;
 
+use std::cell::OnceCell;
+
 use super::{Context, Kind, Source};
 use crate::mark::{self, Omission, Rendered};
 use crate::score::scope;
@@ -170,12 +172,14 @@ fn change(tape: &Tape<'_>, gate: Option<&Gate>, cx: &Context<'_>) -> Option<stri
 
 /// What is written, or the minified text where that is shorter; `None` if neither is.
 fn shorter(tape: &Tape<'_>, written: Option<Written>) -> Option<Rendered> {
-    let minified = minify(tape);
+    let minified = OnceCell::new();
+    let minified = || minified.get_or_init(|| minify(tape));
     if let Some(Written { text: body, omissions, features }) = written {
         let words = words(features);
         // The choice looks at the data alone, never at the white space of the text, so that minified
         // output is not changed when it is seen again.
-        if cost::tokens(&body) + HEADER_TOKENS + cost::tokens(&words) < cost::tokens(&minified) {
+        let tokens = cost::tokens(&body) + HEADER_TOKENS + cost::tokens(&words);
+        if tokens < cost::least_minified(tape.src()) || tokens < cost::tokens(minified()) {
             let mut transforms = vec![if features.tables { "json:table" } else { "json:bare" }];
             if !omissions.is_empty() {
                 transforms.push("json:select");
@@ -189,8 +193,8 @@ fn shorter(tape: &Tape<'_>, written: Option<Written>) -> Option<Rendered> {
             });
         }
     }
-    (minified.len() < tape.src().len()).then(|| Rendered {
-        text: minified,
+    (minified().len() < tape.src().len()).then(|| Rendered {
+        text: minified().clone(),
         transforms: vec!["json:minify"],
         ..Rendered::default()
     })

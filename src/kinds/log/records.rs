@@ -7,6 +7,7 @@
 use super::severity::Severity;
 use super::view::View;
 
+use crate::blocks::lines;
 use crate::hashed::FastSet;
 
 /// Fewer lines are few records.
@@ -50,7 +51,9 @@ const WHAT: &[&str] = &[
 
 /// Whether `text` is a log of JSON lines.
 pub(in crate::kinds) fn is_log(text: &str) -> bool {
-    let lines = || text.lines().filter(|line| !line.trim().is_empty());
+    let lines = || {
+        lines::lines(text, 0..text.len()).map(|line| lines::trim(&text[line])).filter(|line| !line.is_empty())
+    };
     if !text.trim_start().starts_with('{') || lines().take(MIN_LINES).count() < MIN_LINES {
         return false;
     }
@@ -66,7 +69,7 @@ pub(in crate::kinds) fn is_log(text: &str) -> bool {
 
 /// Whether a line is a record of a log.
 fn is_record(line: &str) -> bool {
-    let line = line.trim();
+    let line = lines::trim(line);
     if !line.starts_with('{') || !line.ends_with('}') {
         return false;
     }
