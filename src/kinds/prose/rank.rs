@@ -382,7 +382,7 @@ fn has_month(sentence: &str) -> bool {
     let mut at = 0;
     // Most bytes are no capital, so that the names are looked for at few places.
     while let Some(n) = planes::find(b, at, |b| b.is_ascii_uppercase()) {
-        if MONTHS.iter().any(|m| b[n..].starts_with(m.as_bytes())) {
+        if MONTHS.iter().any(|m| m.as_bytes()[0] == b[n] && b[n..].starts_with(m.as_bytes())) {
             return true;
         }
         at = n + 1;
