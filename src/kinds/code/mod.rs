@@ -28,6 +28,7 @@ pub mod outline;
 mod python;
 mod ruby;
 mod sections;
+mod shape;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;

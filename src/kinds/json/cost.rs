@@ -100,8 +100,8 @@ mod tests {
         ) {
             let items: Vec<String> = strings.iter().map(|s| format!("{space}{{\"{s}\":{space}[\"{s}\",1.5]}}")).collect();
             let json = format!("[{}]", items.join(","));
-            let Some(tape) = Tape::parse(&json) else { panic!("{json}") };
-            prop_assert!(least_minified(&json) <= tokens(&minify(&tape)), "{}", json);
+            let minified = Tape::parse(&json).map(|tape| tokens(&minify(&tape)));
+            prop_assert!(minified.is_some_and(|tokens| least_minified(&json) <= tokens), "{}", json);
         }
     }
 
