@@ -1,6 +1,6 @@
 //! Token counts: equal to the record's, and consistent with each other.
 
-use headroom::tokens::Counter;
+use headroom::tokens::{Copied, Counter};
 use tiktoken_rs::CoreBPE;
 
 /// The record's regexes take time that grows with more than the length.
@@ -39,4 +39,17 @@ pub fn check(data: &[u8]) {
         assert_eq!(counter.count_ranges(&text, &ranges).iter().sum::<u32>() as usize, count);
         assert_eq!(ranges.iter().map(|range| index.range(range.clone())).sum::<usize>(), count);
     }
+    // What is made of parts of the text, with something new before each: long ones, so that few are all new.
+    let (mut made, mut copies) = (String::new(), Vec::new());
+    for part in cuts.chunks(64).filter(|part| part.len() > 1) {
+        let from = part[0]..part[part.len() - 1];
+        made.push_str(["[… 2 lines 1-2]\n", "", " ", "A"][from.len() % 4]);
+        copies.push(Copied { at: made.len(), from: from.clone() });
+        made.push_str(&text[from]);
+    }
+    assert_eq!(
+        counter.count_spliced(&made, &text, &index, &copies),
+        counter.count(&made),
+        "{name} of {made:?}"
+    );
 }
