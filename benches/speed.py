@@ -189,8 +189,12 @@ def conversation_times(rounds: int = 5, turns: int = 60, size: int = 800 * input
     }
 
 
-def growth(sizes: list[int], rounds: int = 3) -> list[dict[str, Any]]:
-    """Time over size for every kind and for hostile inputs, with the slope per doubling."""
+def growth(sizes: list[int], rounds: int = 5) -> list[dict[str, Any]]:
+    """Time over size for every kind and for hostile inputs, with the slope per doubling.
+
+    Each round has a slope of its own, fitted to all sizes one right after the other, and the median of them is
+    told: a machine that gets slower between two rounds, or once within one, does not bend it.
+    """
     makers: dict[str, Callable[[int], str]] = {
         kind: (lambda size, kind=kind: inputs.text(kind, size)) for kind in inputs.KINDS
     }
@@ -199,12 +203,18 @@ def growth(sizes: list[int], rounds: int = 3) -> list[dict[str, Any]]:
         ask = name if name in inputs.ASKS else "log"
         requests = {size: inputs.messages(ask, make(size)) for size in sizes}
         actions = {str(size): (lambda m=m: compress(m)) for size, m in requests.items()}
-        times = in_turns(actions, rounds, dict.fromkeys(actions, _core.clear_memo), MAX_SECONDS)
+        clear = dict.fromkeys(actions, _core.clear_memo)
+        began = time.perf_counter()
+        turns = []
+        while len(turns) < rounds and (not turns or time.perf_counter() - began < MAX_SECONDS):
+            turns.append(in_turns(actions, 1, clear))
+        slopes = [slope_per_doubling({size: turn[str(size)].cpu for size in sizes}) for turn in turns]
+        times = {size: medians([(turn[size].wall, turn[size].cpu) for turn in turns]) for size in actions}
         out.append(
             {
                 "input": name,
                 "hostile": name in hostile.HOSTILE,
-                "slope_per_doubling": round(slope_per_doubling({s: times[str(s)].cpu for s in sizes}), 3),
+                "slope_per_doubling": round(statistics.median(slopes), 3),
                 "times": {size: t.as_json() for size, t in times.items()},
                 "mb_per_s": round(sizes[-1] / inputs.MB / times[str(sizes[-1])].cpu, 1),
                 "reason": compress(requests[sizes[0]]).decisions[-1].reason,
