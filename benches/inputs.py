@@ -239,7 +239,16 @@ def _diff() -> str:
     raise RuntimeError("the diffs are this repository's history: run the benchmarks in a clone of it")
 
 
+def _is_written(document: str) -> bool:
+    """Whether nine of ten bytes are in lines of words: lists of changes are addresses, references are examples."""
+    lines = document.splitlines()
+    words = (line for line in lines if len(re.findall(r"(?<!\S)[A-Za-z,.;:'()-]+(?!\S)", line)) >= 0.7 * len(line.split()))
+    written = sum(len(line) for line in words if not line.startswith(("    ", "|", "```")))
+    return written >= 0.7 * sum(len(line) for line in lines)
+
+
 def _prose() -> str:
+    """The documents that are written language, the example first, the others in no order, as of `_code`."""
     import pydoc_data.topics
 
     listing = [
@@ -253,10 +262,8 @@ def _prose() -> str:
     ]
     done = subprocess.run(listing, capture_output=True, check=True)
     crates = sorted(Path(p["manifest_path"]).parent for p in json.loads(done.stdout)["packages"])
-    documents = [EXAMPLES / "aho-corasick-design.md"]
-    for crate in crates:
-        if crate != ROOT:
-            documents += sorted(crate.glob("*.md"))
-    texts = [p.read_text("utf-8", "replace") for p in documents if "LICENSE" not in p.name]
-    texts += [topic for _, topic in sorted(pydoc_data.topics.topics.items())]
-    return "\n\n".join(texts)
+    paths = [path for crate in crates if crate != ROOT for path in sorted(crate.glob("*.md"))]
+    others = [p.read_text("utf-8", "replace") for p in paths if "LICENSE" not in p.name]
+    others = [document for document in (*others, *pydoc_data.topics.topics.values()) if _is_written(document)]
+    others.sort(key=lambda document: hashlib.sha256(document.encode()).digest())
+    return "\n\n".join([(EXAMPLES / "aho-corasick-design.md").read_text("utf-8"), *others])

@@ -44,12 +44,31 @@ pub(crate) fn within(byte: u8, first: u8, len: u8) -> bool {
 pub(crate) fn window(bytes: &[u8], at: usize) -> [u8; WINDOW] {
     match bytes[at..].first_chunk() {
         Some(window) => *window,
-        None => {
-            let mut window = [0; WINDOW];
-            window[..bytes.len() - at].copy_from_slice(&bytes[at..]);
-            window
+        None => padded(&bytes[at..]),
+    }
+}
+
+/// The last bytes of a text, fewer than a window, and zeros. Two copies of a known length, which may overlap, take
+/// less than one of any length.
+#[inline(always)]
+fn padded(rest: &[u8]) -> [u8; WINDOW] {
+    #[inline(always)]
+    fn ends<const N: usize>(window: &mut [u8; WINDOW], rest: &[u8]) -> bool {
+        let (Some(first), Some(last)) = (rest.first_chunk::<N>(), rest.last_chunk::<N>()) else {
+            return false;
+        };
+        let from = rest.len() - N;
+        window[..N].copy_from_slice(first);
+        window[from..from + N].copy_from_slice(last);
+        true
+    }
+    let mut window = [0; WINDOW];
+    if !(ends::<32>(&mut window, rest) || ends::<16>(&mut window, rest) || ends::<8>(&mut window, rest)) {
+        for (to, from) in window.iter_mut().zip(rest) {
+            *to = *from;
         }
     }
+    window
 }
 
 /// A bit for each byte of a window that is an ASCII letter or digit, and for each that is not ASCII. Two

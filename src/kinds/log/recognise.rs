@@ -1,5 +1,7 @@
 //! Whether a text is a log. Looks at a bounded sample of lines.
 
+use std::ops::Range;
+
 use super::testrun::{self, Role};
 use super::{diagnostic, listed, severity, template, timestamp, trace};
 
@@ -67,7 +69,7 @@ pub(super) fn confidence(text: &str) -> u8 {
         return 51;
     }
     // A table has such lines too, so every other kind is surer.
-    if filled.len() >= 20 && repeated(&filled) >= 0.7 {
+    if filled.len() >= 20 && is_repeated(&filled) {
         return 52;
     }
     0
@@ -196,16 +198,21 @@ fn equal(lines: &[&str]) -> f64 {
     lines.windows(2).filter(|pair| pair[0] == pair[1]).count() as f64 / lines.len() as f64
 }
 
-/// Share of lines that are not the first of their template.
-fn repeated(lines: &[&str]) -> f64 {
+/// From this share of lines that are not the first of their template on, a text is the same message again and
+/// again.
+const REPEATED_SHARE: f64 = 0.7;
+
+/// Whether so many lines repeat the message of another, and some of them are grave.
+fn is_repeated(lines: &[&str]) -> bool {
     let text = lines.join("\n");
     let ranges = crate::select::lines(&text);
     let worded = ranges.iter().filter(|r| text[(*r).clone()].split_whitespace().nth(3).is_some()).count();
-    if (worded as f64) < 0.8 * lines.len() as f64
-        || severity::severities(&text, &ranges).iter().all(|s| *s == severity::Severity::None)
-    {
-        return 0.0;
-    }
-    let templates = template::Templates::mine(&text, &ranges, false);
-    1.0 - templates.list.len() as f64 / lines.len() as f64
+    let most = (1.0 - REPEATED_SHARE) * lines.len() as f64;
+    let is_few =
+        |ranges: &[Range<usize>]| template::Templates::mine(&text, ranges, false).list.len() as f64 <= most;
+    // In other texts nearly every line has a message of its own: a part of them is too many already.
+    worded as f64 >= 0.8 * lines.len() as f64
+        && is_few(&ranges[..ranges.len().min(most as usize + 4)])
+        && severity::severities(&text, &ranges).iter().any(|s| *s != severity::Severity::None)
+        && is_few(&ranges)
 }
