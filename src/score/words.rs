@@ -53,7 +53,7 @@ pub(super) struct Words {
 impl Words {
     /// Makes room for about so many different words.
     pub(super) fn reserve(&mut self, words: usize) {
-        let places = (2 * words).next_power_of_two().clamp(MIN_PLACES, MAX_PLACES);
+        let places = (words / 2 * 3).next_power_of_two().clamp(MIN_PLACES, MAX_PLACES);
         if places > self.places.len() {
             self.grow_to(places);
         }
