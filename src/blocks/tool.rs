@@ -67,11 +67,17 @@ fn wrapped(text: &str) -> Vec<Range<usize>> {
 /// What stands inside Markdown fences.
 fn fenced(text: &str) -> Vec<Range<usize>> {
     let mut out = Vec::new();
-    if memchr::memmem::find(text.as_bytes(), b"```").is_none() {
-        return out;
-    }
+    let bytes = text.as_bytes();
     let mut open = None;
-    for line in lines::lines(text, 0..text.len()) {
+    let mut seen = 0;
+    for at in memchr::memmem::find_iter(bytes, b"```") {
+        // The first of a line only.
+        if at < seen {
+            continue;
+        }
+        let line = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |newline| newline + 1)
+            ..memchr::memchr(b'\n', &bytes[at..]).map_or(text.len(), |newline| at + newline + 1);
+        seen = line.end;
         let words = lines::trim(&text[line.clone()]);
         match open {
             None if words.starts_with("```") && !words[3..].contains('`') => open = Some(line.end),
