@@ -147,8 +147,13 @@ def seed(engine: Engine, number: int, days: float = 30.0, organisation: str = "a
     """Fills a database; the keys that it made, by role."""
     made = {}
     with engine.begin() as connection:
-        names = (("board", "read"), ("team-search", "compress"), ("team-support", "compress"), ("boss", "admin"))
-        rows = {name: keys.create(connection, organisation, name, role, "seeding") for name, role in names}
+        names = (
+            ("board", "read", None), ("team-search", "compress", "search"), ("team-support", "compress", "support"),
+            ("boss", "admin", None),
+        )  # fmt: skip
+        rows = {
+            name: keys.create(connection, organisation, name, role, "seeding", team=team) for name, role, team in names
+        }
         made = {name: key for name, (key, _) in rows.items()}
         ids = [row.id for name, (_, row) in rows.items() if name != "board"]
         organisation_id = next(iter(rows.values()))[1].organisation_id

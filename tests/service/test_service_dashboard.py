@@ -42,7 +42,7 @@ def test_figures_are_the_apis(keyed: Service, made: dict[str, str], reader: http
     for column, name in ((1, "tokens_before"), (2, "tokens_after"), (3, "tokens_saved"), (5, "requests")):
         assert sum(int(row[column]) for row in rows) == totals[name] > 0
     assert f'title="{totals["tokens_saved"]:,}"' in page
-    for by in ("model", "kind", "tool", "key"):
+    for by in ("model", "kind", "tool", "key", "team"):
         groups = ask(group_by=by)["groups"]
         shown = cells(reader.get("/dashboard/breakdown", params={"range": range, "by": by}).text, "breakdown")
         assert [[int(v) for v in row[1:5]] for row in shown] == [

@@ -20,6 +20,7 @@ PAGES = {
     "breakdown-model": "/dashboard/breakdown?by=model&range=30d",
     "breakdown-tool": "/dashboard/breakdown?by=tool&range=30d",
     "breakdown-key": "/dashboard/breakdown?by=key&range=30d",
+    "breakdown-team": "/dashboard/breakdown?by=team&range=30d",
     "quality": "/dashboard/quality?range=30d",
     "policies": "/dashboard/policies",
     "policy": "/dashboard/policy?tool=search_flights",
@@ -288,6 +289,32 @@ def test_keys_are_made_and_revoked(seeded: Service, browser: Browser, made: dict
             # The session of the key is over.
             other.goto("/dashboard/quality")
             other.wait_for_url("**/dashboard/sign-in?next=*")
+
+
+def test_a_key_is_put_into_a_team(seeded: Service, browser: Browser, made: dict[str, str]) -> None:
+    with window(browser, seeded.url) as page:
+        sign_in(page, made["boss"])
+        page.goto("/dashboard/breakdown?by=team&range=30d")
+        rows = page.locator("#table-breakdown tbody tr")
+        expect(rows).to_have_count(3)
+        expect(rows.filter(has_text="no team")).to_have_count(1)
+        # Of all requests those of a team, as the overview has them.
+        of_team = rows.filter(has_text="search").locator("td").first.get_attribute("data-value")
+        rows.get_by_role("link", name="search").click()
+        page.wait_for_url("**team=search**")
+        expect(page.get_by_label("Team", exact=True)).to_have_value("search")
+        assert of_team is not None
+        expect(page.locator(f"[title='{int(of_team):,}']").first).to_be_attached()
+        page.goto("/dashboard/keys")
+        row = page.get_by_role("row").filter(has_text="team-support")
+        row.get_by_text("Team…").click()
+        assert barriers(page) == []
+        row.get_by_label("Team of team-support").fill("search")
+        row.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text("team was changed")
+        page.goto("/dashboard/breakdown?by=team&range=30d")
+        expect(rows).to_have_count(2)
+        screenshot(page, "teams")
 
 
 def test_sign_in_says_what_is_wrong_and_sign_out_ends_it(

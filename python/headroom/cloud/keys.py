@@ -50,6 +50,7 @@ class KeyRow:
     created_s: int
     expires_s: int | None
     revoked_s: int | None
+    team: str | None
 
     def valid(self, now_s: float) -> bool:
         """True unless revoked or expired."""
@@ -120,15 +121,18 @@ def create(
     requests_per_minute: int | None = None,
     max_body_bytes: int | None = None,
     expires_s: int | None = None,
+    team: str | None = None,
 ) -> tuple[str, KeyRow]:
     """A new key: the only time that it is shown, and its row.
 
     Raises:
-        KeyProblem: a name or role that is not allowed, or a name that is in use.
+        KeyProblem: a name, team or role that is not allowed, or a name that is in use.
     """
     if role not in ROLES:
         raise KeyProblem(f"role {role[:32]!r} is not allowed; allowed: {', '.join(ROLES)}")
     _check_name("name", name)
+    if team is not None:
+        _check_name("team", team)
     for what, number in (("requests per minute", requests_per_minute), ("largest body", max_body_bytes)):
         if number is not None and not 0 < number < 1 << 31:
             raise KeyProblem(f"{what} {number} is not allowed; allowed: 1 to {(1 << 31) - 1}")
@@ -150,9 +154,10 @@ def create(
         "created_s": int(time.time()),
         "expires_s": expires_s,
         "revoked_s": None,
+        "team": team,
     }
     connection.execute(tables.keys.insert().values(row))
-    log(connection, organisation_id, actor, "key.create", id, name=name, role=role)
+    log(connection, organisation_id, actor, "key.create", id, name=name, role=role, **({"team": team} if team else {}))
     made = by_id(connection, id)
     assert made is not None
     return key, made
@@ -172,10 +177,7 @@ def revoke(connection: Connection, organisation_name: str, name: str, actor: str
     Raises:
         KeyProblem: there is no active key of this name.
     """
-    organisation_id, _ = organisation(connection, organisation_name)
-    active = _active(connection, organisation_id, name)
-    if not active:
-        raise KeyProblem(f"{organisation_name} has no active key {name[:64]!r}; `headroom keys list` shows them")
+    organisation_id, active = _the_active(connection, organisation_name, name)
     at_s = int(time.time()) if at_s is None else at_s
     for row in active:
         connection.execute(sa.update(tables.keys).where(tables.keys.c.id == row.id).values(revoked_s=at_s))
@@ -183,24 +185,55 @@ def revoke(connection: Connection, organisation_name: str, name: str, actor: str
     return active[-1]
 
 
+def set_team(connection: Connection, organisation_name: str, name: str, team: str | None, actor: str) -> KeyRow:
+    """Puts a key into a team, or (`None`) out of its team. What was counted for the key before goes with it.
+
+    Raises:
+        KeyProblem: there is no active key of this name, or the team's name is not allowed.
+    """
+    if team is not None:
+        _check_name("team", team)
+    organisation_id, active = _the_active(connection, organisation_name, name)
+    for row in active:
+        connection.execute(sa.update(tables.keys).where(tables.keys.c.id == row.id).values(team=team))
+        log(connection, organisation_id, actor, "key.team", row.id, name=name, team=team or "")
+    made = by_id(connection, active[-1].id)
+    assert made is not None
+    return made
+
+
 def rotate(
     connection: Connection, organisation_name: str, name: str, actor: str, overlap_s: int = 0
 ) -> tuple[str, KeyRow]:
-    """A new key with the old one's name, role and limits; the old one works for `overlap_s` more."""
+    """A new key with the old one's name, role, limits and team; the old one works for `overlap_s` more."""
     old = revoke(connection, organisation_name, name, actor, int(time.time()) + overlap_s)
     # Its name is free for the new one; the id tells them apart.
     connection.execute(
         sa.update(tables.keys).where(tables.keys.c.id == old.id).values(name=f"{name[:40]} ({old.prefix})")
     )
     return create(
-        connection, organisation_name, name, old.role, actor, old.requests_per_minute, old.max_body_bytes, old.expires_s
-    )
+        connection, organisation_name, name, old.role, actor, old.requests_per_minute, old.max_body_bytes,
+        old.expires_s, old.team,
+    )  # fmt: skip
 
 
 def _active(connection: Connection, organisation_id: str, name: str) -> list[KeyRow]:
     now = int(time.time())
     rows = _rows(connection, tables.keys.c.organisation_id == organisation_id, tables.keys.c.name == name)
     return [row for row in rows if row.revoked_s is None or row.revoked_s > now]
+
+
+def _the_active(connection: Connection, organisation_name: str, name: str) -> tuple[str, list[KeyRow]]:
+    """The organisation's id, and its active keys of this name: one, or two while one takes over.
+
+    Raises:
+        KeyProblem: there is none.
+    """
+    organisation_id, _ = organisation(connection, organisation_name)
+    active = _active(connection, organisation_id, name)
+    if not active:
+        raise KeyProblem(f"{organisation_name} has no active key {name[:64]!r}; `headroom keys list` shows them")
+    return organisation_id, active
 
 
 def _check_name(what: str, name: str) -> None:

@@ -44,7 +44,13 @@ EXAMPLE = {
     "config": {"mode": "ccr"},
 }
 
-FILTER_EXAMPLES = {"model": "gpt-4o", "provider": "openai", "level": "balanced", "key": "key_0123456789abcdef"}
+FILTER_EXAMPLES = {
+    "model": "gpt-4o",
+    "provider": "openai",
+    "level": "balanced",
+    "key": "key_0123456789abcdef",
+    "team": "search",
+}
 
 
 def document() -> dict[str, Any]:

@@ -49,6 +49,8 @@ keys = Table(
     Column("created_s", BigInteger, nullable=False),
     Column("expires_s", BigInteger),
     Column("revoked_s", BigInteger),
+    # Whose figures its requests are, whenever they were made.
+    Column("team", String(64)),
     Index("keys_by_organisation", "organisation_id"),
 )
 

@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, help in (
         ("create", "make a key; it is shown this once"),
         ("list", "show keys, without their secrets"),
-        ("rotate", "make a new key in place of one, with its role and limits"),
+        ("rotate", "make a new key in place of one, with its role, limits and team"),
+        ("team", "put a key into a team, or out of its team"),
         ("revoke", "end a key"),
         ("log", "show what was done to keys"),
     ):
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if needed:
             one.add_argument("--name", required=True, help="name of the key")
         if name == "create":
+            one.add_argument("--team", default=None, help="team whose requests it makes (default: none)")
             one.add_argument("--role", default="compress", help="compress, read or admin (default: compress)")
             one.add_argument(
                 "--requests-per-minute", type=int, default=None, help="rate limit (default: the service's)"
@@ -43,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             one.add_argument(
                 "--expires-days", type=int, default=None, help="end it after so many days (default: never)"
             )
+        if name == "team":
+            team = one.add_mutually_exclusive_group(required=True)
+            team.add_argument("--team", help="its team from now on; what was counted for the key goes with it")
+            team.add_argument("--none", action="store_true", help="it is in no team")
         if name == "rotate":
             one.add_argument(
                 "--overlap-hours", type=float, default=0, help="the old key works so much longer (default: 0)"
@@ -57,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         from headroom.cloud import keys
 
         do: Callable[..., None] = {
-            "create": _create, "list": _list, "rotate": _rotate, "revoke": _revoke, "log": _log,
+            "create": _create, "list": _list, "rotate": _rotate, "team": _team, "revoke": _revoke, "log": _log,
         }[arguments.action]  # fmt: skip
         try:
             do(engine, arguments)
@@ -81,7 +87,7 @@ def _create(engine: Engine, arguments: argparse.Namespace) -> None:
     with engine.begin() as connection:
         key, row = keys.create(
             connection, arguments.org, arguments.name, arguments.role, _actor(),
-            arguments.requests_per_minute, size, expires,
+            arguments.requests_per_minute, size, expires, arguments.team,
         )  # fmt: skip
     _show(arguments, key, row)
 
@@ -109,14 +115,23 @@ def _list(engine: Engine, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps([_public(row) for row in rows]))
         return
-    table = [("ORGANISATION", "NAME", "ROLE", "KEY", "LIMIT", "CREATED", "STATE")]
+    table = [("ORGANISATION", "NAME", "ROLE", "TEAM", "KEY", "LIMIT", "CREATED", "STATE")]
     for row in rows:
         limit = f"{row.requests_per_minute}/min" if row.requests_per_minute else "-"
-        shown = (row.organisation, row.name, row.role, f"hdr_{row.prefix}…", limit, _day(row.created_s), _state(row))
-        table.append(shown)
+        who = (row.organisation, row.name, row.role, row.team or "-")
+        table.append((*who, f"hdr_{row.prefix}…", limit, _day(row.created_s), _state(row)))
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _team(engine: Engine, arguments: argparse.Namespace) -> None:
+    from headroom.cloud import keys
+
+    with engine.begin() as connection:
+        row = keys.set_team(connection, arguments.org, arguments.name, arguments.team, _actor())
+    team = f"in team {row.team}" if row.team else "in no team"
+    print(json.dumps(_public(row)) if arguments.json else f"{row.organisation}/{row.name} is {team}")
 
 
 def _revoke(engine: Engine, arguments: argparse.Namespace) -> None:
@@ -143,7 +158,7 @@ def _log(engine: Engine, arguments: argparse.Namespace) -> None:
 
 
 def _public(row: Any) -> dict[str, Any]:
-    names = ("id", "organisation", "name", "role", "prefix", "requests_per_minute", "max_body_bytes")
+    names = ("id", "organisation", "name", "role", "team", "prefix", "requests_per_minute", "max_body_bytes")
     return {name: getattr(row, name) for name in (*names, "created_s", "expires_s", "revoked_s")}
 
 

@@ -121,7 +121,7 @@ def _remote(arguments: argparse.Namespace) -> Iterator[Ask]:
 
 
 def _plain(found: Overview) -> dict[str, Any]:
-    labels = {name: getattr(found, name) for name in ("models", "kinds", "tools", "results", "latency")}
+    labels = {name: getattr(found, name) for name in ("models", "teams", "kinds", "tools", "results", "latency")}
     return {**found.answer, "before": found.before, **labels}
 
 
@@ -148,6 +148,7 @@ class Printer:
             figures.results(found),
             figures.top(found, "model"),
             figures.top(found, "tool"),
+            *([figures.top(found, "team")] if found.teams else []),
         ):
             self._sheet(sheet)
 

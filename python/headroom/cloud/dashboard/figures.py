@@ -13,7 +13,10 @@ from headroom.cloud.usage.stats import FILTERS
 
 NOT_FILTERED = "Kept for all requests together, so it is not shown while a filter is set."
 NOT_ADDED = "A request with several of them counts for each, with all its tokens, so rows do not add up to the total."
-BY = {"model": "Model", "tool": "Tool", "kind": "Kind", "key": "Key", "provider": "Provider", "level": "Level"}
+BY = {
+    "model": "Model", "tool": "Tool", "kind": "Kind", "key": "Key", "team": "Team", "provider": "Provider", "level": "Level",
+}  # fmt: skip
+NO_TEAM = "no team"
 TOP = 6
 TOP_COLUMNS = ("name", "requests", "tokens_saved", "ratio", "saved_usd")
 
@@ -33,8 +36,8 @@ PER_REQUEST = (
 
 
 def top(found: Overview, by: str, link: Callable[[str], str] | None = None) -> Sheet:
-    """The models or tools with which most was saved, in few columns."""
-    groups = {"model": found.models, "tool": found.tools}[by]
+    """The models, tools or teams with which most was saved, in few columns."""
+    groups = {"model": found.models, "tool": found.tools, "team": found.teams}[by]
     made = breakdown(f"{by}s", by, groups or [], {}, link)
     made.title = f"Top {by}s"
     made.columns = [column for column in made.columns if column.name in TOP_COLUMNS]
@@ -58,7 +61,8 @@ def breakdown(
         if group.get("tokens_saved_without_price") and group["tokens_saved_without_price"] == group["tokens_saved"]:
             # None of it has a price: that is not nothing.
             row.update(dict.fromkeys(row.keys() & {"saved_usd", "saved_usd_at_cached_prices"}))
-        row.update(name=names.get(value, value) if by == "key" else value, ratio=ratio(group))
+        name = names.get(value, value) if by == "key" else value or NO_TEAM if by == "team" else value
+        row.update(name=name, ratio=ratio(group))
         if value and link is not None:
             row["href"] = link(value)
         rows.append(row)

@@ -40,6 +40,7 @@ PAGES = (
     PageRoute("GET", f"{HOME}/requests", requests.show, "read"),
     PageRoute("GET", f"{HOME}/keys", keys_page.show, "admin"),
     PageRoute("POST", f"{HOME}/keys", keys_page.create, "admin"),
+    PageRoute("POST", f"{HOME}/keys/team", keys_page.set_team, "admin"),
     PageRoute("POST", f"{HOME}/keys/revoke", keys_page.revoke, "admin"),
     PageRoute("GET", f"{HOME}/audit", audit.show, "admin"),
     PageRoute("GET", f"{HOME}/sign-in", sign_in.show, None),

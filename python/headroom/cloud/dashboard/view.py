@@ -13,7 +13,7 @@ from headroom.cloud import tables
 from headroom.cloud.settings import ServiceSettings
 from headroom.cloud.usage.rollup import DAY_S
 from headroom.cloud.usage.span import DEFAULT, Span
-from headroom.cloud.usage.stats import FILTERS
+from headroom.cloud.usage.stats import FILTERS, teams
 
 MAX_CHARS = 200
 MAX_VALUES = 20
@@ -36,7 +36,8 @@ class View:
 
     @classmethod
     def parse(cls, query: QueryParams, settings: ServiceSettings) -> View:
-        """The view of a URL: `range=7d`, or `from=` and `until=`; `model=`, `provider=`, `level=`, `key=`.
+        """The view of a URL: `range=7d`, or `from=` and `until=`; `model=`, `provider=`, `level=`, `key=`,
+        `team=`.
 
         Raises:
             ServiceError: 422.
@@ -79,10 +80,12 @@ def options(connection: Connection, organisation_id: str, view: View) -> dict[st
     columns = {"model": t.c.model, "provider": t.c.provider, "level": t.c.level, "key": t.c.key_id}
     within = (t.c.period_s == DAY_S, t.c.organisation_id == organisation_id, t.c.start_s >= first, t.c.start_s < last)
     found = connection.execute(sa.select(*columns.values()).where(*within).distinct()).all()
-    names = key_names(connection, organisation_id)
+    names, team_of = key_names(connection, organisation_id), teams(connection, organisation_id)
+    found_values = {name: {row[i] for row in found} for i, name in enumerate(columns)}
+    found_values["team"] = {team_of.get(id, "") for id in found_values["key"]}
     out = {}
-    for i, name in enumerate(columns):
-        values = {row[i] for row in found if row[i]} | set(view.where.get(name, ()))
+    for name in FILTERS:
+        values = (found_values[name] - {""}) | set(view.where.get(name, ()))
         shown = [(value, names.get(value, value) if name == "key" else value) for value in values]
         out[name] = sorted(shown, key=lambda pair: pair[1].lower())[:MAX_OPTIONS]
     return out

@@ -37,6 +37,7 @@ class Overview:
         answer: totals, and groups by step.
         before: totals of the span before.
         models: groups by model.
+        teams: groups by team, "" for keys without one; empty where no key has one.
         kinds: groups by kind; None where filters leave none.
         tools: groups by tool; likewise.
         results: groups by result; likewise.
@@ -47,6 +48,7 @@ class Overview:
     answer: dict[str, Any]
     before: dict[str, Any]
     models: list[dict[str, Any]]
+    teams: list[dict[str, Any]]
     kinds: list[dict[str, Any]] | None
     tools: list[dict[str, Any]] | None
     results: list[dict[str, Any]] | None
@@ -74,11 +76,13 @@ def gather(ask: Ask, span: Span, filtered: bool = False) -> Overview:
         found: list[dict[str, Any]] = ask([*by], span.start, span.end, span.period)["groups"]
         return found
 
+    teams = groups("team")
     return Overview(
         span=span,
         answer=ask([span.period], span.start, span.end, span.period),
         before=ask([], *span.before, span.before_step)["totals"],
         models=groups("model"),
+        teams=teams if any(group["group"]["team"] for group in teams) else [],
         kinds=None if filtered else groups("kind"),
         tools=None if filtered else groups("tool"),
         results=None if filtered else groups("result"),

@@ -23,8 +23,8 @@ from headroom.cloud.usage import prices
 from headroom.cloud.usage.rollup import DAY_S, HOUR_S, LATENCY_MS, MINUTE_S, SUMS
 
 PERIODS = {"minute": MINUTE_S, "hour": HOUR_S, "day": DAY_S}
-COLUMNS = ("model", "provider", "level", "key", "outcome", "action")
-FILTERS = ("model", "provider", "level", "key")
+COLUMNS = ("model", "provider", "level", "key", "team", "outcome", "action")
+FILTERS = ("model", "provider", "level", "key", "team")
 LABELS = ("tool", "kind", "result", "latency", "cut_tool", "cut_kind", "got_tool", "got_kind")
 GROUPS = (*COLUMNS, *LABELS, *PERIODS)
 MAX_MINUTES_S = 2 * DAY_S
@@ -110,8 +110,7 @@ def query(
     asked = next((g for g in group_by if g in PERIODS), step)
     period = PERIODS[asked] if asked else _period(settings, from_s, to_s, now_s)
     from_s, to_s = from_s // period * period, -(-to_s // period) * period
-    columns = [_column(tables.rollups, name).in_(values) for name, values in chosen.items()]
-    within = (*_within(tables.rollups, organisation_id, period, from_s, to_s), *columns)
+    within = (*_within(tables.rollups, organisation_id, period, from_s, to_s), *filters(tables.rollups, chosen))
     labelled = _within(tables.label_rollups, organisation_id, period, from_s, to_s)
     answer: dict[str, Any] = {
         "organisation": organisation,
@@ -125,9 +124,10 @@ def query(
     if labels:
         groups = _by_label(connection, labelled, labels[0], group_by)
     elif group_by:
-        groups = _by_column(connection, within, group_by)
+        team_of = teams(connection, organisation_id) if "team" in group_by else {}
+        groups = _by_column(connection, within, group_by, team_of)
     if has_totals:
-        totals = next(iter(_by_column(connection, within, [])), None) or _figures([], {})
+        totals = next(iter(_by_column(connection, within, [], {})), None) or _figures([], {})
         # Steps of latency are kept for all requests together.
         steps = {} if chosen else latencies(_by_label(connection, labelled, "latency", ["latency"]))
         answer["totals"] = {**totals, **{name: percentile(steps, share) for name, share in PERCENTILES.items()}}
@@ -156,29 +156,54 @@ def _within(table: sa.Table, organisation_id: str, period: int, from_s: int, to_
     )
 
 
+def filters(table: sa.Table, where: Mapping[str, Sequence[str]]) -> list[Any]:
+    """Conditions on roll-ups or events: the values that count, by a name of `FILTERS`."""
+    return [_in_teams(table, values) if name == "team" else _column(table, name).in_(values)
+            for name, values in where.items()]  # fmt: skip
+
+
+def _in_teams(table: sa.Table, teams: Sequence[str]) -> Any:
+    """Requests with a key of these teams, revoked ones too; "" for those without a team."""
+    key_id, keys = table.c.key_id, tables.keys
+    found = key_id.in_(sa.select(keys.c.id).where(keys.c.team.in_(teams)))
+    return found | key_id.not_in(sa.select(keys.c.id).where(keys.c.team.is_not(None))) if "" in teams else found
+
+
 def _column(table: sa.Table, name: str) -> Any:
-    return table.c["key_id" if name == "key" else name]
+    # A team is that of the key, as it is now.
+    return table.c["key_id" if name in ("key", "team") else name]
 
 
-def _by_column(connection: Connection, within: tuple[Any, ...], group_by: list[str]) -> list[dict[str, Any]]:
+def teams(connection: Connection, organisation_id: str) -> dict[str, str]:
+    """The teams of an organisation's keys, by id; of those that have one."""
+    t = tables.keys
+    of = sa.select(t.c.id, t.c.team).where(t.c.organisation_id == organisation_id, t.c.team.is_not(None))
+    return {row.id: row.team for row in connection.execute(of)}
+
+
+def _by_column(
+    connection: Connection, within: tuple[Any, ...], group_by: list[str], team_of: Mapping[str, str]
+) -> list[dict[str, Any]]:
     table = tables.rollups
     # Model, action and outcome are needed for prices and counts, whatever is grouped by.
     wanted = [g for g in group_by if g in COLUMNS]
     times = [table.c.start_s] if any(g in PERIODS for g in group_by) else []
-    columns = [_column(table, g) for g in dict.fromkeys([*wanted, "model", "action", "outcome"])]
+    columns = [*dict.fromkeys(_column(table, g) for g in (*wanted, "model", "action", "outcome"))]
     sums = [sa.func.sum(table.c[name]).label(name) for name in ("requests", *SUMS)]
     rows = connection.execute(sa.select(*times, *columns, *sums).where(*within).group_by(*times, *columns)).mappings()
     groups: dict[tuple[Any, ...], list[Any]] = {}
     for row in rows:
-        key = tuple(_value(row, g) for g in group_by)
+        key = tuple(_value(row, g, team_of) for g in group_by)
         groups.setdefault(key, []).append(row)
     made = [_figures(rows, dict(zip(group_by, key, strict=True))) for key, rows in groups.items()]
     return _sorted(made, group_by)
 
 
-def _value(row: Any, name: str) -> Any:
+def _value(row: Any, name: str, team_of: Mapping[str, str]) -> Any:
     if name in PERIODS:
         return iso(row["start_s"])
+    if name == "team":
+        return team_of.get(row["key_id"], "")
     return row["key_id" if name == "key" else name]
 
 

@@ -1,4 +1,4 @@
-"""Breakdown: the same figures by model, tool, kind, key, provider or level."""
+"""Breakdown: the same figures by model, tool, kind, key, team, provider or level."""
 
 from __future__ import annotations
 

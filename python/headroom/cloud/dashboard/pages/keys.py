@@ -22,6 +22,7 @@ ROLES = {
 COLUMNS = (
     Column("name", "Name"),
     Column("role", "Role"),
+    Column("team", "Team"),
     Column("prefix", "Key", "code"),
     Column("limit", "Requests a minute", "count"),
     Column("created_s", "Made", "moment"),
@@ -54,11 +55,21 @@ async def create(page: Page) -> Response:
         # Where no key was needed the first one is for the organisation whose figures are shown.
         key, row = await page.ask(
             keys.create, page.who.organisation, form.get("name", "").strip(), form.get("role", ""), page.visitor.actor,
-            limit, None, expires_s,
+            limit, None, expires_s, form.get("team", "").strip() or None,
         )  # fmt: skip
     except keys.KeyProblem as problem:
         return await _show(page, 422, error=str(problem), given=form)
     return await _show(page, made=key, made_row=row)
+
+
+async def set_team(page: Page) -> Response:
+    """Puts a key into a team, or out of its team."""
+    name, team = page.form.get("name", ""), page.form.get("team", "").strip() or None
+    try:
+        await page.ask(keys.set_team, page.who.organisation, name, team, page.visitor.actor)
+    except keys.KeyProblem as problem:
+        return await _show(page, 422, error=str(problem))
+    return page.redirect(PATH, done="team")
 
 
 async def revoke(page: Page) -> Response:
@@ -91,6 +102,7 @@ def _row(row: keys.KeyRow) -> dict[str, Any]:
         "id": row.id,
         "name": row.name,
         "role": row.role,
+        "team": row.team or "",
         "prefix": f"hdr_{row.prefix}…",
         "limit": row.requests_per_minute,
         "created_s": row.created_s,

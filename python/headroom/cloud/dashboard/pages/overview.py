@@ -33,6 +33,7 @@ async def show(page: Page) -> Response:
         figures.latency(found),
         figures.top(found, "model", lambda name: view.url(HOME, model=name)),
         figures.top(found, "tool", lambda name: view.url(f"{HOME}/requests", tool=name)),
+        *([figures.top(found, "team", lambda name: view.url(HOME, team=name))] if found.teams else []),
     ]
     for sheet in sheets:
         sheet.is_unfinished = sheet.columns[0].name == "at" and found.span.is_running

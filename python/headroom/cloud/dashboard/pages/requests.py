@@ -16,6 +16,7 @@ from headroom.cloud.dashboard.view import MAX_CHARS, key_names, options
 from headroom.cloud.usage.event import Event
 from headroom.cloud.usage.overview import result_name
 from headroom.cloud.usage.rollup import result
+from headroom.cloud.usage.stats import filters, teams
 
 SHOWN = 100
 LISTS = ("tool", "kind")
@@ -32,6 +33,7 @@ COLUMNS = (
     Column("tools", "Tools", "list"),
     Column("kinds", "Kinds", "list"),
     Column("key", "Key"),
+    Column("team", "Team"),
     Column("originals", "Hashes", "count", "Originals that can be retrieved by a hash."),
 )
 
@@ -43,13 +45,16 @@ async def show(page: Page) -> Response:
     after = BEFORE.fullmatch(before)
     last = (int(after[1]), int(after[2])) if after else None
 
-    def read(connection: Connection) -> tuple[Any, Any, Any]:
+    def read(connection: Connection) -> tuple[Any, Any, Any, Any]:
         names = key_names(connection, page.who.organisation_id)
+        team_of = teams(connection, page.who.organisation_id)
         choices = options(connection, page.who.organisation_id, page.view)
-        return _events(connection, page, chosen, last), choices, names
+        return _events(connection, page, chosen, last), choices, names, team_of
 
-    events, choices, names = await page.ask(read)
-    sheet = Sheet("requests", "Requests", COLUMNS, [_row(event, names) for event in events[:SHOWN]])
+    events, choices, names, team_of = await page.ask(read)
+    # Where there are no teams there is nothing to see of them.
+    columns = [column for column in COLUMNS if column.name != "team" or team_of]
+    sheet = Sheet("requests", "Requests", columns, [_row(event, names, team_of) for event in events[:SHOWN]])
     kept_days = page.service.settings.keep_events_days
     sheet.about = "The newest first. Figures and names only: texts are not kept."
     sheet.note = f"Single requests are kept for {kept_days} days." if kept_days else ""
@@ -79,8 +84,7 @@ def _events(connection: Connection, page: Page, chosen: dict[str, str], last: tu
         t.c.at_ms >= span.from_s * 1000,
         t.c.at_ms < span.to_s * 1000,
     ]
-    columns = {"model": t.c.model, "provider": t.c.provider, "level": t.c.level, "key": t.c.key_id}
-    wanted += [columns[name].in_(values) for name, values in where.items()]
+    wanted += filters(t, where)
     for name, column in (("tool", t.c.tools), ("kind", t.c.kinds)):
         if chosen[name]:
             # Names are separated by spaces and have none.
@@ -91,7 +95,7 @@ def _events(connection: Connection, page: Page, chosen: dict[str, str], last: tu
     return list(connection.execute(newest).mappings())
 
 
-def _row(event: Any, names: dict[str, str]) -> dict[str, Any]:
+def _row(event: Any, names: dict[str, str], team_of: dict[str, str]) -> dict[str, Any]:
     known = {name: event[name] for name in Event.__struct_fields__ if name in event}
     found = result(Event(**{**known, "tools": [], "kinds": []}))
     is_refused = event["outcome"] != "ok"
@@ -103,6 +107,7 @@ def _row(event: Any, names: dict[str, str]) -> dict[str, Any]:
         "state": "bad" if is_refused else "good" if found == "compressed" or found is None else "plain",
         "model": event["model"],
         "key": names.get(event["key_id"], event["key_id"]),
+        "team": team_of.get(event["key_id"], ""),
         "tools": event["tools"].replace(" ", ", "),
         "kinds": event["kinds"].replace(" ", ", "),
         "tokens_before": event["tokens_before"],
