@@ -242,7 +242,8 @@ def _diff() -> str:
 def _is_written(document: str) -> bool:
     """Whether seven of ten bytes are in lines of words: lists of changes are addresses, references are examples."""
     lines = document.splitlines()
-    words = (line for line in lines if len(re.findall(r"(?<!\S)[A-Za-z,.;:'()-]+(?!\S)", line)) >= 0.7 * len(line.split()))
+    word = re.compile(r"(?<!\S)[A-Za-z,.;:'()-]+(?!\S)")
+    words = (line for line in lines if len(word.findall(line)) >= 0.7 * len(line.split()))
     written = sum(len(line) for line in words if not line.startswith(("    ", "|", "```")))
     return written >= 0.7 * sum(len(line) for line in lines)
 

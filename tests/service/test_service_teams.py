@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import payloads
@@ -39,7 +38,8 @@ def test_a_team_is_the_sum_of_its_keys(database: Database) -> None:
         other = keys.create(connection, "globex", "a", "compress", "test", team="search")[1]
         acme = rows["a"].organisation_id
         made = [event(i, organisation_id=acme, key_id=row.id) for i, row in enumerate(rows.values())]
-        made += [event(9, organisation_id=acme, key_id=""), event(organisation_id=other.organisation_id, key_id=other.id)]
+        made.append(event(9, organisation_id=acme, key_id=""))
+        made.append(event(organisation_id=other.organisation_id, key_id=other.id))
         rollup.write(connection, made, rollup.Names())
 
         def ask(by: str, **where: list[str]) -> dict[str, Any]:
@@ -78,7 +78,13 @@ def test_keys_from_before_teams_have_none(url: str) -> None:
         old = sa.Table("keys", sa.MetaData(), autoload_with=connection)
         connection.execute(
             old.insert().values(
-                id="key_1", organisation_id="org_1", name="ci", prefix="p", digest=b"d" * 32, role="compress", created_s=1
+                id="key_1",
+                organisation_id="org_1",
+                name="ci",
+                prefix="p",
+                digest=b"d" * 32,
+                role="compress",
+                created_s=1,
             )
         )
     migrate(engine)
@@ -140,8 +146,8 @@ def test_keys_are_put_into_teams(teamed: Service, made: dict[str, str], capsys: 
     options = ("--org", "acme", "--name", "lone", *teamed.options)
 
     def listed() -> str:
-        row = next(row for row in json.loads(command("keys", "list", "--json", *teamed.options)) if row["name"] == "lone")
-        return str(row["team"])
+        rows = json.loads(command("keys", "list", "--json", *teamed.options))
+        return next(str(row["team"]) for row in rows if row["name"] == "lone")
 
     assert command("keys", "team", "--team", "support", *options) == "acme/lone is in team support\n"
     assert listed() == "support"

@@ -14,7 +14,8 @@ from headroom.cloud.usage.stats import FILTERS
 NOT_FILTERED = "Kept for all requests together, so it is not shown while a filter is set."
 NOT_ADDED = "A request with several of them counts for each, with all its tokens, so rows do not add up to the total."
 BY = {
-    "model": "Model", "tool": "Tool", "kind": "Kind", "key": "Key", "team": "Team", "provider": "Provider", "level": "Level",
+    "model": "Model", "tool": "Tool", "kind": "Kind", "key": "Key", "team": "Team", "provider": "Provider",
+    "level": "Level",
 }  # fmt: skip
 NO_TEAM = "no team"
 TOP = 6
