@@ -24,7 +24,7 @@ COLUMNS = (
     Column("role", "Role"),
     Column("team", "Team"),
     Column("prefix", "Key", "code"),
-    Column("limit", "Requests a minute", "count"),
+    Column("limit", "Limit", "count", "Requests a minute."),
     Column("created_s", "Made", "moment"),
     Column("expires_s", "Ends", "moment"),
     Column("state", "State", "badge"),
