@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from headroom import Omitted, expand
@@ -59,6 +60,21 @@ def restore(text: str, omitted: list[Omitted]) -> str:
             raise NotRestorable("more than its codes is missing from a block")
         whole = plain[:start] + block + plain[start + len(CODES.sub("", block)) :]
     return whole
+
+
+def restore_page(text: str, omitted: list[Omitted], original: str) -> None:
+    """The same for a page of HTML shown as text: the mark stands for all of it, and each word shown is of it."""
+    (gone,) = omitted
+    mark, _, shown = text.partition("\n")
+    lines = len(original.splitlines())
+    if mark != f"[… {lines} lines 1-{lines}: HTML, shown as text]" or gone.text != original:
+        raise NotRestorable(f"{mark!r} does not stand for the whole page")
+    title, _, body = shown.partition("\n")
+    source = html.unescape(original)
+    words = re.findall(r"\w+", title.removeprefix("Title: ") + "\n" + body)
+    strange = [word for word in words if word not in source]
+    if strange:
+        raise NotRestorable(f"words that the page does not have: {strange[:5]}")
 
 
 def restore_diff(text: str, omitted: list[Omitted], original: str) -> None:

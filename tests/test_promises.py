@@ -15,7 +15,7 @@ import pytest
 from headroom import _core, compress
 from hypothesis import given
 from hypothesis import strategies as st
-from marks import restore, restore_diff
+from marks import restore, restore_diff, restore_page
 
 LEVELS = ["lossless", "balanced", "aggressive"]
 dialect = st.sampled_from(sorted(c.DIALECTS))
@@ -55,6 +55,8 @@ def check_restorable(before: list[Any], result: headroom.CompressResult) -> None
                 assert record.text in old_text
         elif result.decisions[i].reason == "diff":
             restore_diff(new_text, gone, old_text)
+        elif "markup:text" in result.decisions[i].transforms:
+            restore_page(new_text, gone, old_text)
         else:
             assert restore(new_text, gone) == old_text
 
@@ -66,6 +68,14 @@ def test_verbatim_or_marked_and_reversible(dialect: str, turns: list[c.Turn], le
     check_restorable(messages, result)
     if level == "lossless":
         assert result.omitted == []
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", sorted(c.REAL))
+def test_real_inputs_are_verbatim_or_marked(name: str, level: str) -> None:
+    for make in c.DIALECTS.values():
+        messages = make([("What is in there?", '{"cmd": "x"}', c.REAL[name])])
+        check_restorable(messages, compress(messages, level=level))
 
 
 @given(dialect, c.turns, level, st.randoms(use_true_random=False))

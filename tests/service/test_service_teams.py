@@ -59,7 +59,11 @@ def test_a_team_is_the_sum_of_its_keys(database: Database) -> None:
         assert figures(ask("team")["groups"], "team") == by_team
         again = next(row for row in keys.list_keys(connection, "acme") if row.name == "a")
         assert (again.team, again.id == rows["a"].id) == ("search", False)
-        # One that changes its team takes what was counted for it along.
+        # One that changes its team takes what was counted for it along, and for the key it took over from.
+        keys.set_team(connection, "acme", "a", "support", "test")
+        assert figures(ask("team")["groups"], "team")["support"] == add(of["a"], of["c"])
+        keys.set_team(connection, "acme", "a", "search", "test")
+        assert figures(ask("team")["groups"], "team") == by_team
         keys.set_team(connection, "acme", "b", "support", "test")
         moved = figures(ask("team")["groups"], "team")
         assert moved == {"search": of["a"], "support": add(of["b"], of["c"]), "": by_team[""]}
@@ -134,6 +138,11 @@ def test_page_export_and_terminal_say_what_the_api_says(teamed: Service, made: d
         overview = client.get("/dashboard", params={"team": "search"}).text
         assert sum(int(row[3]) for row in cells(overview, "tokens")) == api["search"][3]
         assert '<option value="search" selected>' in overview
+        # Nothing chosen is no filter in a form, so keys without a team have a name there.
+        none = client.get("/dashboard/breakdown", params={"by": "key", "team": keys.NO_TEAM}).text
+        assert [row[0] for row in cells(none, "breakdown")] == ["lone"]
+        assert '<option value="no team" selected>' in none
+        assert "team=no+team" in page
         newest = client.get("/dashboard/requests", params={"team": "search"}).text
         assert len(cells(newest, "requests")) == 2
     printed = command("stats", "--color", "never", *teamed.options)
@@ -158,10 +167,14 @@ def test_keys_are_put_into_teams(teamed: Service, made: dict[str, str], capsys: 
     for words, said in (
         (("team", "--team", "a/b", *options), "team 'a/b' is not allowed; allowed: 1 to 64 letters"),
         (("team", "--team", "x", "--org", "acme", "--name", "gone", *teamed.options), "no active key 'gone'"),
+        (("team", "--team", "No team", *options), "team 'No team' is not allowed; it is what keys without"),
         (("create", "--team", "", "--org", "acme", "--name", "new", *teamed.options), "team '' is not allowed"),
     ):
         assert main(["keys", *words]) == 1
         assert said in capsys.readouterr().err
+    command("keys", "team", "--team", "support", *options)
+    command("keys", "rotate", *options)
+    assert listed() == "support"
     with sign_in(teamed, made["boss"]) as client:
         csrf = token(client.get("/dashboard/keys").text)
         form = {"csrf": csrf, "name": "lone", "team": " support "}
@@ -173,3 +186,7 @@ def test_keys_are_put_into_teams(teamed: Service, made: dict[str, str], capsys: 
         assert "team &#39;&lt;b&gt;&#39; is not allowed" in refused.text
         assert client.post("/dashboard/keys/team", data={**form, "team": ""}).status_code == 303
         assert listed() == "None"
+        new = {"csrf": csrf, "name": "new", "role": "compress", "team": " support "}
+        assert client.post("/dashboard/keys", data=new).status_code == 200
+        rows = json.loads(command("keys", "list", "--json", *teamed.options))
+        assert [row["team"] for row in rows if row["name"] == "new"] == ["support"]

@@ -23,6 +23,8 @@ ROLES = ("compress", "read", "admin")
 """compress: compress and retrieve; read: figures; admin: both, and the audit log."""
 LOCAL_ORGANISATION = "local"
 """Whose requests those without a key are."""
+NO_TEAM = "no team"
+"""What those without a team are called, so that no team can be."""
 PREFIX_CHARS = 12
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _KEY = re.compile(r"hdr_([a-z0-9]{12})[A-Za-z0-9_-]{43}")
@@ -131,8 +133,7 @@ def create(
     if role not in ROLES:
         raise KeyProblem(f"role {role[:32]!r} is not allowed; allowed: {', '.join(ROLES)}")
     _check_name("name", name)
-    if team is not None:
-        _check_name("team", team)
+    _check_team(team)
     for what, number in (("requests per minute", requests_per_minute), ("largest body", max_body_bytes)):
         if number is not None and not 0 < number < 1 << 31:
             raise KeyProblem(f"{what} {number} is not allowed; allowed: 1 to {(1 << 31) - 1}")
@@ -186,15 +187,19 @@ def revoke(connection: Connection, organisation_name: str, name: str, actor: str
 
 
 def set_team(connection: Connection, organisation_name: str, name: str, team: str | None, actor: str) -> KeyRow:
-    """Puts a key into a team, or (`None`) out of its team. What was counted for the key before goes with it.
+    """Puts a key into a team, or (`None`) out of its team. What was counted for it goes with it, and so do the keys
+    that it took over from.
 
     Raises:
         KeyProblem: there is no active key of this name, or the team's name is not allowed.
     """
-    if team is not None:
-        _check_name("team", team)
+    _check_team(team)
     organisation_id, active = _the_active(connection, organisation_name, name)
-    for row in active:
+    replaced = [
+        row for row in _rows(connection, tables.keys.c.organisation_id == organisation_id)
+        if row.name == _replaced_name(name, row.prefix)
+    ]  # fmt: skip
+    for row in (*replaced, *active):
         connection.execute(sa.update(tables.keys).where(tables.keys.c.id == row.id).values(team=team))
         log(connection, organisation_id, actor, "key.team", row.id, name=name, team=team or "")
     made = by_id(connection, active[-1].id)
@@ -209,12 +214,17 @@ def rotate(
     old = revoke(connection, organisation_name, name, actor, int(time.time()) + overlap_s)
     # Its name is free for the new one; the id tells them apart.
     connection.execute(
-        sa.update(tables.keys).where(tables.keys.c.id == old.id).values(name=f"{name[:40]} ({old.prefix})")
+        sa.update(tables.keys).where(tables.keys.c.id == old.id).values(name=_replaced_name(name, old.prefix))
     )
     return create(
         connection, organisation_name, name, old.role, actor, old.requests_per_minute, old.max_body_bytes,
         old.expires_s, old.team,
     )  # fmt: skip
+
+
+def _replaced_name(name: str, prefix: str) -> str:
+    """The name of a key after it was rotated: one that none can be given."""
+    return f"{name[:40]} ({prefix})"
 
 
 def _active(connection: Connection, organisation_id: str, name: str) -> list[KeyRow]:
@@ -234,6 +244,14 @@ def _the_active(connection: Connection, organisation_name: str, name: str) -> tu
     if not active:
         raise KeyProblem(f"{organisation_name} has no active key {name[:64]!r}; `headroom keys list` shows them")
     return organisation_id, active
+
+
+def _check_team(team: str | None) -> None:
+    if team is None:
+        return
+    _check_name("team", team)
+    if team.lower() == NO_TEAM:
+        raise KeyProblem(f"team {team!r} is not allowed; it is what keys without a team are shown as")
 
 
 def _check_name(what: str, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from headroom.cloud.dashboard import formats
 from headroom.cloud.dashboard.formats import change
 from headroom.cloud.dashboard.sheet import Column, Sheet
+from headroom.cloud.keys import NO_TEAM
 from headroom.cloud.usage.overview import Overview, ratio, result_name
 from headroom.cloud.usage.stats import FILTERS
 
@@ -17,7 +18,6 @@ BY = {
     "model": "Model", "tool": "Tool", "kind": "Kind", "key": "Key", "team": "Team", "provider": "Provider",
     "level": "Level",
 }  # fmt: skip
-NO_TEAM = "no team"
 TOP = 6
 TOP_COLUMNS = ("name", "requests", "tokens_saved", "ratio", "saved_usd")
 
@@ -62,7 +62,8 @@ def breakdown(
         if group.get("tokens_saved_without_price") and group["tokens_saved_without_price"] == group["tokens_saved"]:
             # None of it has a price: that is not nothing.
             row.update(dict.fromkeys(row.keys() & {"saved_usd", "saved_usd_at_cached_prices"}))
-        name = names.get(value, value) if by == "key" else value or NO_TEAM if by == "team" else value
+        value = value or (NO_TEAM if by == "team" else "")
+        name = names.get(value, value) if by == "key" else value
         row.update(name=name, ratio=ratio(group))
         if value and link is not None:
             row["href"] = link(value)

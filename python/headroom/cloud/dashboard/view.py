@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from starlette.datastructures import QueryParams
 
 from headroom.cloud import tables
+from headroom.cloud.keys import NO_TEAM
 from headroom.cloud.settings import ServiceSettings
 from headroom.cloud.usage.rollup import DAY_S
 from headroom.cloud.usage.span import DEFAULT, Span
@@ -26,12 +27,12 @@ class View:
 
     Attributes:
         span: the range.
-        where: chosen values by a name of `FILTERS`.
+        chosen: chosen values by a name of `FILTERS`, as they are in the URL.
         given: the parameters that say so, for URLs.
     """
 
     span: Span
-    where: dict[str, list[str]]
+    chosen: dict[str, list[str]]
     given: tuple[tuple[str, str], ...]
 
     @classmethod
@@ -51,12 +52,20 @@ class View:
             span = Span.last(name or DEFAULT)
             if span.range != DEFAULT:
                 given.append(("range", span.range))
-        where = {
+        chosen = {
             filter: [value[:MAX_CHARS] for value in query.getlist(filter)[:MAX_VALUES] if value] for filter in FILTERS
         }
-        where = {filter: values for filter, values in where.items() if values}
-        given += [(filter, value) for filter, values in where.items() for value in values]
-        return cls(span, where, tuple(given))
+        chosen = {filter: values for filter, values in chosen.items() if values}
+        given += [(filter, value) for filter, values in chosen.items() for value in values]
+        return cls(span, chosen, tuple(given))
+
+    @property
+    def where(self) -> dict[str, list[str]]:
+        """The filters of a query: to choose nothing is no filter in a form, so there no team has a name."""
+        return {
+            filter: ["" if filter == "team" and value == NO_TEAM else value for value in values]
+            for filter, values in self.chosen.items()
+        }
 
     def url(self, path: str, /, **changes: str | None) -> str:
         """A URL with this view; a change replaces a parameter, None takes it out. A range replaces dates."""
@@ -85,7 +94,9 @@ def options(connection: Connection, organisation_id: str, view: View) -> dict[st
     found_values["team"] = {team_of.get(id, "") for id in found_values["key"]}
     out = {}
     for name in FILTERS:
-        values = (found_values[name] - {""}) | set(view.where.get(name, ()))
+        values = (found_values[name] - {""}) | set(view.chosen.get(name, ()))
+        if name == "team" and team_of:
+            values.add(NO_TEAM)
         shown = [(value, names.get(value, value) if name == "key" else value) for value in values]
         out[name] = sorted(shown, key=lambda pair: pair[1].lower())[:MAX_OPTIONS]
     return out
