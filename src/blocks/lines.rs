@@ -87,7 +87,9 @@ pub(crate) fn is_data(line: &str) -> bool {
     if body.ends_with([';', '{', '}']) && body.contains(['(', ')', '=', '{', '}', '<', '.']) {
         return true;
     }
-    if is_plainly_written(body) {
+    // An indented or timed line takes half as much.
+    let is_suspect = || indent >= 2 || starts_with_time(body);
+    if is_plainly_written(body, is_suspect) {
         return false;
     }
     let signs = Signs::of(body);
@@ -95,29 +97,30 @@ pub(crate) fn is_data(line: &str) -> bool {
         return true;
     }
     let share = (signs.digits + 2 * signs.symbols) as f64 / signs.seen as f64;
-    // An indented or timed line takes half as much.
-    share >= DATA_SHARE || (share >= DATA_SHARE / 2.0 && (indent >= 2 || starts_with_time(body)))
+    share >= DATA_SHARE || (share >= DATA_SHARE / 2.0 && is_suspect())
 }
 
 /// Whether a line is so much of letters that it cannot be data by its signs, and has none of the tabs and
 /// long runs that make one; false where in doubt. A quarter of the work of [`Signs::of`], which settles most
-/// lines of written text.
-fn is_plainly_written(body: &str) -> bool {
+/// lines of written text. `is_suspect`: whether half the share is enough.
+fn is_plainly_written(body: &str, is_suspect: impl Fn() -> bool) -> bool {
     let bytes = body.as_bytes();
-    let (mut letters, mut blanks, mut tabs, mut wide) = (0, 0, 0, 0);
+    let (mut written, mut blanks, mut tabs, mut wide) = (0, 0, 0, 0);
     for at in (0..bytes.len()).step_by(WINDOW) {
         let window = window(bytes, at);
         // A window's counts fit into a byte.
         let count = |is: fn(u8) -> bool| usize::from(window.iter().map(|b| u8::from(is(*b))).sum::<u8>());
-        letters += count(|b| within(b | 0x20, b'a', 26));
+        // Letters, and of the punctuation what takes few comparisons: `!"` and `'()*`.
+        written += count(|b| within(b | 0x20, b'a', 26) | within(b, b'!', 2) | within(b, b'\'', 4));
         blanks += count(is_blank);
         tabs += count(|b| b == b'\t');
         wide += count(|b| b >= 0x80);
     }
     let seen = bytes.len() - blanks - wide;
-    // Each other sign counts twice at most, and half the share is enough for some lines.
-    let others = 2 * (seen - letters);
-    let is_of_letters = (others as f64) < DATA_SHARE / 2.0 * seen as f64;
+    // Each other sign counts twice at most.
+    let others = (2 * (seen - written)) as f64;
+    let share = DATA_SHARE * seen as f64;
+    let is_of_letters = others < share / 2.0 || others < share && !is_suspect();
     is_of_letters && tabs < 2 && (wide > 0 || !has_long_run(bytes))
 }
 
@@ -406,10 +409,12 @@ mod tests {
             prop_assert_eq!(signs.wide, bytes.iter().filter(|b| !b.is_ascii()).count());
             let longest = bytes.split(|b| is_blank(*b)).map(<[u8]>::len).max().unwrap_or(0);
             prop_assert_eq!(has_long_run(bytes), longest > MAX_WORD_CHARS);
-            if is_plainly_written(&body) {
-                let share = (signs.digits + 2 * signs.symbols) as f64 / signs.seen as f64;
-                let is_by_run = signs.wide == 0 && longest > MAX_WORD_CHARS;
-                prop_assert!(share < DATA_SHARE / 2.0 && signs.tabs < 2 && !is_by_run);
+            for (is_suspect, most) in [(true, DATA_SHARE / 2.0), (false, DATA_SHARE)] {
+                if is_plainly_written(&body, || is_suspect) {
+                    let share = (signs.digits + 2 * signs.symbols) as f64 / signs.seen as f64;
+                    let is_by_run = signs.wide == 0 && longest > MAX_WORD_CHARS;
+                    prop_assert!(share < most && signs.tabs < 2 && !is_by_run);
+                }
             }
         }
     }

@@ -95,9 +95,9 @@ impl Earlier<'_> {
         self.lines.get_or_init(|| Lines::new(self.text()))
     }
 
-    fn line(&self, i: usize) -> &str {
+    fn line(&self, i: usize) -> &[u8] {
         let lines = self.lines();
-        without_number(&self.text()[lines.start(i)..lines.end(i)])
+        without_number(&self.text().as_bytes()[lines.start(i)..lines.end(i)])
     }
 
     fn name(&self) -> String {
@@ -195,9 +195,11 @@ impl<'t> Echoes<'t> {
     /// The echoes in `text`, with labels, besides what was left out of it before (`gone`); in order.
     /// `print` is that of the text; `own` says whether what the text itself had before is looked for.
     pub(super) fn lines(&self, text: &str, print: &Print, gone: &[Labelled], own: bool) -> Vec<Labelled> {
+        // Repeats are anchors and stand in their order.
+        let mut repeats = print.repeats.iter().filter(|_| own).peekable();
         let known = |a: &&Anchor| {
-            self.places.contains_key(&a.hash)
-                || own && print.repeats.binary_search_by_key(&a.line, |repeat| repeat.line).is_ok()
+            let is_repeat = repeats.next_if(|repeat| repeat.line == a.line).is_some();
+            is_repeat || self.places.contains_key(&a.hash)
         };
         let mut anchors = print.anchors.iter().filter(known).peekable();
         if anchors.peek().is_none() {
@@ -268,8 +270,8 @@ struct Run {
 
 impl Search<'_, '_> {
     /// A line without its number.
-    fn line(&self, i: usize) -> &str {
-        without_number(&self.text[self.lines.start(i)..self.lines.end(i)])
+    fn line(&self, i: usize) -> &[u8] {
+        without_number(&self.text.as_bytes()[self.lines.start(i)..self.lines.end(i)])
     }
 
     /// The echo around `anchor`, if there is one worth its mark.
@@ -348,7 +350,7 @@ impl Search<'_, '_> {
         let enough = if run.len() >= MIN_RUN_LINES { MIN_RUN_BYTES } else { MIN_LINE_BYTES };
         let mut bytes = 0;
         run.into_iter().any(|i| {
-            bytes += self.line(i).bytes().filter(|b| !b.is_ascii_whitespace()).count();
+            bytes += self.line(i).iter().filter(|b| !b.is_ascii_whitespace()).count();
             bytes >= enough
         })
     }

@@ -11,7 +11,7 @@ use std::cell::OnceCell;
 use std::sync::{Arc, OnceLock};
 
 use super::echo::{self, Echoes};
-use super::text::{self, Block, Done};
+use super::text::{self, Block, Counted, Done};
 use super::{pointer, remains, turns, written};
 use crate::hashed::FastMap;
 use crate::kinds::Source;
@@ -57,6 +57,8 @@ enum Stage {
 pub(super) struct Ground<'g> {
     pub(super) messages: &'g [Message<'g>],
     pub(super) counts: &'g [usize],
+    /// Of every text of every message.
+    pub(super) counted: &'g [Vec<Counted>],
     /// (message, text) of every text that may be compressed, in order.
     pub(super) jobs: &'g [(usize, usize)],
     /// What the memo knows each job's result by.
@@ -134,6 +136,10 @@ impl Ground<'_> {
 
     fn text(&self, (i, t): (usize, usize)) -> &str {
         self.messages[i].texts[t].text
+    }
+
+    fn tokens(&self, (i, t): (usize, usize)) -> usize {
+        self.counted[i][t].tokens
     }
 
     /// One pass over the turns. Stops early, asking for another, when stages were raised.
@@ -247,7 +253,7 @@ impl Ground<'_> {
             let key = memo::key(&parts);
             let other = settled().get(key).unwrap_or_else(|| {
                 echoes.index();
-                let other = Arc::new(self.refer(text.text, &result, echoes, by_line));
+                let other = Arc::new(self.refer(self.jobs[job], &result, echoes, by_line));
                 let bytes = other.as_deref().map_or(0, |done| done.bytes(text.text));
                 settled().insert(key, other.clone(), bytes);
                 other
@@ -272,9 +278,16 @@ impl Ground<'_> {
 
     /// What becomes of a text in its place instead of `result`, if anything: references where that saves
     /// more, or the text as it was.
-    fn refer(&self, text: &str, result: &Arc<Done>, echoes: &Echoes<'_>, by_line: bool) -> Option<Arc<Done>> {
+    fn refer(
+        &self,
+        job: (usize, usize),
+        result: &Arc<Done>,
+        echoes: &Echoes<'_>,
+        by_line: bool,
+    ) -> Option<Arc<Done>> {
+        let text = self.text(job);
         let forms = [
-            self.referring(text, result, echoes, by_line),
+            self.referring(job, result, echoes, by_line),
             by_line.then(|| self.referring_besides(text, result, echoes)).flatten(),
         ];
         let mut best = result.clone();
@@ -299,8 +312,14 @@ impl Ground<'_> {
     }
 
     /// A text with references in it instead of being compressed as `result` has it.
-    fn referring(&self, text: &str, result: &Done, echoes: &Echoes<'_>, by_line: bool) -> Option<Done> {
-        let before = text::count(self.counter, text);
+    fn referring(
+        &self,
+        job: (usize, usize),
+        result: &Done,
+        echoes: &Echoes<'_>,
+        by_line: bool,
+    ) -> Option<Done> {
+        let (text, before) = (self.text(job), self.tokens(job));
         let mut gain = before;
         let mut echo = match echoes.whole(text, result) {
             Some(whole) => whole,
@@ -393,7 +412,7 @@ impl Ground<'_> {
         within(&mut keep, &mut (0..lines.len()).rev());
         let pieces = select::pieces(&lines, &keep, Unit::Line, |_| Some(LEFT_OUT.to_owned()));
         let rendered = mark::render(source, pieces, vec!["limit"]);
-        let (before, after) = (text::count(self.counter, source), self.counter.count(&rendered.text));
+        let (before, after) = (self.tokens(job), self.counter.count(&rendered.text));
         smaller(
             Arc::new(Done {
                 new: Some((rendered.text, rendered.omissions)),

@@ -155,6 +155,7 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
     let ground = limit::Ground {
         messages: &messages,
         counts: &counts,
+        counted: &counted,
         jobs: &jobs,
         keys: &keys,
         options,

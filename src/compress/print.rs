@@ -59,13 +59,14 @@ impl Print {
         let mut firsts = Places::default();
         firsts.reserve(text.len() / BYTES_PER_LINE, |_| 0);
         let mut whole = text.len() as u64;
-        let is_marked = memchr::memmem::find(text.as_bytes(), MARK_OPEN.as_bytes()).is_some();
+        let has_mark = |bytes: &[u8]| memchr::memmem::find(bytes, MARK_OPEN.as_bytes()).is_some();
+        let is_marked = has_mark(text.as_bytes());
         for (i, line) in lines::lines(text, 0..text.len()).enumerate() {
-            let line = without_number(&text[line]);
-            let hash = hash(line);
+            let line = without_number(&text.as_bytes()[line]);
+            let hash = Keyed::FIXED.bytes(0, line);
             whole = Keyed::FIXED.number(whole.rotate_left(5) ^ hash);
             if let (true, Ok(line)) =
-                (is_anchor(line) && !(is_marked && line.contains(MARK_OPEN)), u32::try_from(i))
+                (is_anchor(line) && !(is_marked && has_mark(line)), u32::try_from(i))
             {
                 let (hash, number) = (hash as u32, anchors.len() as u32);
                 anchors.push(Anchor { line, hash });
@@ -118,22 +119,24 @@ impl Deref for Held<'_> {
     }
 }
 
-/// A hash that is the same in every process.
-fn hash(line: &str) -> u64 {
-    Keyed::FIXED.bytes(0, line.as_bytes())
-}
-
-fn is_anchor(line: &str) -> bool {
-    line.bytes().filter(|b| !b.is_ascii_whitespace()).take(MIN_ANCHOR_BYTES).count() == MIN_ANCHOR_BYTES
+fn is_anchor(line: &[u8]) -> bool {
+    // A loop of a fixed length without a branch decides of most lines.
+    let seen = |bytes: &[u8; 2 * MIN_ANCHOR_BYTES]| bytes.iter().filter(|b| !b.is_ascii_whitespace()).count();
+    line.first_chunk().is_some_and(|start| seen(start) >= MIN_ANCHOR_BYTES)
+        || line.iter().filter(|b| !b.is_ascii_whitespace()).nth(MIN_ANCHOR_BYTES - 1).is_some()
 }
 
 /// The line without its newline and without a number in front of it (`   12\tcode`, `12: code`).
-pub(super) fn without_number(line: &str) -> &str {
-    let ends = line.bytes().rev().take_while(|b| matches!(b, b'\n' | b'\r')).count();
-    let line = &line[..line.len() - ends];
-    let rest = &line[line.bytes().take_while(|b| *b == b' ').count()..];
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    match rest.as_bytes().get(digits) {
+pub(super) fn without_number(mut line: &[u8]) -> &[u8] {
+    while let [inner @ .., b'\n' | b'\r'] = line {
+        line = inner;
+    }
+    if !matches!(line.first(), Some(b' ' | b'0'..=b'9')) {
+        return line;
+    }
+    let rest = &line[line.iter().take_while(|b| **b == b' ').count()..];
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    match rest.get(digits) {
         Some(b'\t' | b':') if (1..=MAX_NUMBER_DIGITS).contains(&digits) => &rest[digits + 1..],
         _ => line,
     }
@@ -152,7 +155,7 @@ mod tests {
             ("12345678: x", "12345678: x"),
             ("", ""),
         ] {
-            assert_eq!(without_number(line), rest);
+            assert_eq!(without_number(line.as_bytes()), rest.as_bytes());
         }
         assert_eq!(Print::new("1: the first line\n2: the second line\n").anchors.len(), 2);
         let plain = Print::new(" a line here\n").anchors[0].hash;

@@ -18,10 +18,10 @@ use std::sync::OnceLock;
 
 /// Bytes folded at once.
 const BLOCK_BYTES: usize = 1024;
-/// Words of 64 bits in a block.
-const BLOCK_WORDS: usize = BLOCK_BYTES / 8;
-/// The second lane uses the keys from this word on.
-const LANE_SHIFT: usize = 2;
+/// Bytes that a product is made of.
+const PAIR_BYTES: usize = 16;
+/// Products in a block.
+const BLOCK_PAIRS: usize = BLOCK_BYTES / PAIR_BYTES;
 /// Shorter parts go to SipHash as they are: folding would not make them shorter.
 const MIN_FOLDED_BYTES: usize = 64;
 
@@ -45,7 +45,8 @@ impl Key {
 }
 
 struct Secret {
-    words: [u64; BLOCK_WORDS + LANE_SHIFT],
+    /// The key words of each pair: two for the first lane, and those of the next pair for the second.
+    words: [[u64; 4]; BLOCK_PAIRS],
     low: RandomState,
     high: RandomState,
 }
@@ -56,7 +57,7 @@ fn secret() -> &'static Secret {
     SECRET.get_or_init(|| {
         // SipHash under a random key is a pseudorandom function: its values are the words.
         let draw = RandomState::new();
-        let words = array::from_fn(|i| draw.hash_one(i));
+        let words = array::from_fn(|i| array::from_fn(|k| draw.hash_one(2 * i + k)));
         Secret { words, low: RandomState::new(), high: RandomState::new() }
     })
 }
@@ -85,29 +86,21 @@ pub fn key(parts: &[&[u8]]) -> Key {
 
 /// NH of a block of at most [`BLOCK_BYTES`], in two lanes. The last words are filled with zeros; that
 /// the length counts is up to the caller.
-fn fold(block: &[u8], words: &[u64; BLOCK_WORDS + LANE_SHIFT]) -> [u128; 2] {
+fn fold(block: &[u8], words: &[[u64; 4]; BLOCK_PAIRS]) -> [u128; 2] {
     let mut lanes = [0u128; 2];
-    let mut pairs = block.chunks_exact(16);
-    let mut keys = words.windows(2 + LANE_SHIFT).step_by(2);
-    let mut add = |pair: &[u8], keys: &[u64]| {
-        if let ([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p], [k0, k1, k2, k3]) = (pair, keys) {
-            let first = u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
-            let second = u64::from_le_bytes([*i, *j, *k, *l, *m, *n, *o, *p]);
-            let product = |k: u64, l: u64| {
-                u128::from(first.wrapping_add(k)).wrapping_mul(u128::from(second.wrapping_add(l)))
-            };
-            lanes[0] = lanes[0].wrapping_add(product(*k0, *k1));
-            lanes[1] = lanes[1].wrapping_add(product(*k2, *k3));
-        }
+    let mut add = |pair: &[u8; PAIR_BYTES], [k0, k1, k2, k3]: &[u64; 4]| {
+        let both = u128::from_le_bytes(*pair);
+        let (first, second) = (both as u64, (both >> 64) as u64);
+        let product = |k: u64, l: u64| u128::from(first.wrapping_add(k)) * u128::from(second.wrapping_add(l));
+        lanes[0] = lanes[0].wrapping_add(product(*k0, *k1));
+        lanes[1] = lanes[1].wrapping_add(product(*k2, *k3));
     };
-    for (pair, keys) in pairs.by_ref().zip(keys.by_ref()) {
+    let (pairs, rest) = block.as_chunks();
+    for (pair, keys) in pairs.iter().zip(words) {
         add(pair, keys);
     }
-    let rest = pairs.remainder();
-    if let (Some(keys), false) =
-        (words.windows(2 + LANE_SHIFT).step_by(2).nth(block.len() / 16), rest.is_empty())
-    {
-        let mut last = [0u8; 16];
+    if let (Some(keys), false) = (words.get(pairs.len()), rest.is_empty()) {
+        let mut last = [0u8; PAIR_BYTES];
         last[..rest.len()].copy_from_slice(rest);
         add(&last, keys);
     }

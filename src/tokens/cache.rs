@@ -3,7 +3,8 @@
 //! Few different pieces make up most of the ones that need merging (in logs, code and JSON nine of
 //! ten were seen before), and merging costs ten look-ups or more. One small table per thread, so that
 //! no lock is taken and nothing is shared; a place holds one piece, and the next one for it takes it
-//! over. Counts are the same with and without it.
+//! over. Longer pieces (rules of dashes and the like) have a table of their own. Counts are the same with
+//! and without it.
 
 use std::cell::Cell;
 
@@ -21,11 +22,24 @@ struct Place {
     vocabulary: u32,
 }
 
+/// The same for pieces of more than sixteen bytes.
+const LONG_PLACES: usize = 256;
+/// Longer pieces are counted anew each time.
+const MAX_LONG_BYTES: usize = 128;
+
+#[derive(Clone, Default)]
+struct LongPlace {
+    piece: Vec<u8>,
+    tokens: u32,
+    vocabulary: u32,
+}
+
 /// See the module.
 #[derive(Default)]
 pub(super) struct Cache {
     /// Empty until the first piece is kept.
     places: Vec<Place>,
+    long: Vec<LongPlace>,
 }
 
 impl Cache {
@@ -53,10 +67,33 @@ impl Cache {
         }
         tokens
     }
+
+    /// The same for a piece of more than sixteen bytes.
+    pub(super) fn long_tokens(
+        &mut self,
+        vocabulary: u32,
+        piece: &[u8],
+        merge: impl FnOnce() -> usize,
+    ) -> usize {
+        if piece.len() > MAX_LONG_BYTES {
+            return merge();
+        }
+        if self.long.is_empty() {
+            self.long.resize(LONG_PLACES, LongPlace::default());
+        }
+        let place = &mut self.long[hash::long(piece) as usize % LONG_PLACES];
+        if place.vocabulary != vocabulary || place.piece != piece {
+            place.tokens = merge() as u32;
+            place.vocabulary = vocabulary;
+            place.piece.clear();
+            place.piece.extend_from_slice(piece);
+        }
+        place.tokens as usize
+    }
 }
 
 thread_local! {
-    static CACHE: Cell<Cache> = const { Cell::new(Cache { places: Vec::new() }) };
+    static CACHE: Cell<Cache> = const { Cell::new(Cache { places: Vec::new(), long: Vec::new() }) };
 }
 
 /// Runs `work` with this thread's cache; with an empty one where that is in use or gone.
@@ -81,6 +118,20 @@ mod tests {
         assert_eq!(cache.tokens(2, (5, 6), || 4), 4);
         assert_eq!(cache.tokens(1, (5, 7), || 5), 5);
         assert_eq!(cache.tokens(1, (5, 6), || 3), 3);
+    }
+
+    #[test]
+    fn long_pieces_are_told_apart() {
+        let mut cache = Cache::default();
+        let rules: Vec<Vec<u8>> = (17..400).map(|len| vec![b'-'; len]).collect();
+        for vocabulary in [1, 2] {
+            for rule in &rules {
+                let tokens = rule.len() + vocabulary as usize;
+                assert_eq!(cache.long_tokens(vocabulary, rule, || tokens), tokens);
+                let is_kept = rule.len() <= MAX_LONG_BYTES;
+                assert_eq!(cache.long_tokens(vocabulary, rule, || 0), if is_kept { tokens } else { 0 });
+            }
+        }
     }
 
     #[test]

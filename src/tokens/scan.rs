@@ -139,11 +139,11 @@ impl Scan<'_> {
             }
             key
         } else {
-            return if vocabulary.has_long(text, start, end) {
-                1
-            } else {
-                merge::count(vocabulary, text, start, end)
-            };
+            if vocabulary.has_long(text, start, end) {
+                return 1;
+            }
+            let merge = || merge::count(vocabulary, text, start, end);
+            return self.cache.long_tokens(vocabulary.id, &text[start..end], merge);
         };
         self.cache.tokens(vocabulary.id, key, || merge::count(vocabulary, text, start, end))
     }
