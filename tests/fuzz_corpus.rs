@@ -54,6 +54,13 @@ fn the_checks_notice_what_is_wrong() {
             "{wrong}"
         );
     }
+    let line = r#"x {"a": [1, 2]} y"#;
+    assert!(fuzz::text::is_same_but_for_values(line, r#"x {"a":[1,2]} y"#));
+    for other in [r#"x {"a":[1,3]} y"#, r#"x {"a":[1,2]}y"#, r#"z {"a":[1,2]} y"#, r#"x {"a":[1,2]} y."#] {
+        assert!(!fuzz::text::is_same_but_for_values(line, other), "{other}");
+    }
+    assert_eq!(fuzz::json::value_end(r#"{"a": ["}"]} }"#), Some(12));
+    assert_eq!(fuzz::json::value_end(r#"["\"]"#), None);
     assert!(fuzz::json::is_same(r#"{"a": 1.0, "b":"\u00e9"}"#, r#"{"a":1.0,"b":"é"}"#));
     for other in [r#"{"a":1,"b":"é"}"#, r#"{"b":"é","a":1.0}"#, r#"{"a":1.0,"b":"e"}"#] {
         assert!(!fuzz::json::is_same(r#"{"a":1.0,"b":"é"}"#, other), "{other}");

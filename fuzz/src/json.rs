@@ -46,6 +46,29 @@ pub fn tokens(text: &str) -> Option<Vec<(Token<'_>, std::ops::Range<usize>)>> {
     Some(out)
 }
 
+/// Where the object or list that `text` begins with ends; `None` if it does not.
+pub fn value_end(text: &str) -> Option<usize> {
+    let b = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    loop {
+        match b.get(at)? {
+            b'"' => {
+                at += 1;
+                while *b.get(at)? != b'"' {
+                    at += if b[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
 /// The text of a string, escapes decoded to UTF-16 (lone surrogates stay apart from what they might meet).
 pub fn decode(inner: &str) -> Option<Vec<u16>> {
     let (mut out, mut rest) = (Vec::new(), inner.chars());

@@ -146,23 +146,38 @@ fn restored(text: &str, new: &str, outcome: &Outcome, options: &Options) {
     if options.level == Level::Lossless && !reason.contains("json") {
         assert_eq!(expand(new), text, "{reason}");
     } else if reason == "json" && omitted.is_empty() {
-        assert!(is_same_but_for_blocks(text, new), "other data:\n{text:?}\n{new:?}");
+        assert!(is_same_but_for_values(text, new), "other data:\n{text:?}\n{new:?}");
     } else if is_exact && !omitted.iter().any(|o| o.unit == Unit::Code) {
         restore::check(text, &expand(new), &omitted);
     }
 }
 
-/// What stands around the re-encoded blocks is the original's own text, and each block holds the same data as what
-/// stood in its place. (Without its blocks a text need not be JSON, so the two cannot be read as a whole.)
-fn is_same_but_for_blocks(text: &str, new: &str) -> bool {
-    let Some(block) = find_headed(new, 0) else { return text == new };
-    let Some(text) = text.strip_prefix(&new[..block.range.start]) else { return false };
-    let (data, rest) = (expand(&new[block.range.clone()]), &new[block.range.end..]);
-    let follows = &rest[..find_headed(rest, 0).map_or(rest.len(), |next| next.range.start)];
-    let ends = text.match_indices(follows).map(|(at, _)| at);
-    // White space may belong to the block or to what follows it.
-    ends.filter(|end| json::is_same(&text[..*end], &data))
-        .any(|end| is_same_but_for_blocks(&text[end..], rest))
+/// What stands around the re-encoded values is the original's own text, and each value, with a header or without,
+/// holds the same data as what stood in its place. (Without its values a text need not be JSON, so the two cannot be
+/// read as a whole.)
+pub fn is_same_but_for_values(text: &str, new: &str) -> bool {
+    let same = text.char_indices().zip(new.chars()).find(|((_, a), b)| a != b).map(|((at, _), _)| at);
+    let same = same.unwrap_or(text.len().min(new.len()));
+    if same == text.len() && same == new.len() {
+        return true;
+    }
+    if let Some(block) = find_headed(new, 0).filter(|block| block.range.start <= same) {
+        let text = &text[block.range.start..];
+        let (data, rest) = (expand(&new[block.range.clone()]), &new[block.range.end..]);
+        // White space may belong to the block or to what follows it.
+        let mut ends = (1..=text.len()).filter(|end| text.is_char_boundary(*end));
+        return ends
+            .any(|end| json::is_same(&text[..end], &data) && is_same_but_for_values(&text[end..], rest));
+    }
+    let starts = new.match_indices(['{', '[']).map(|(at, _)| at).take_while(|at| *at <= same);
+    starts.filter(|at| text[*at..].starts_with(['{', '['])).any(|at| {
+        let ends = (json::value_end(&text[at..]), json::value_end(&new[at..]));
+        let (Some(end), Some(new_end)) = ends else { return false };
+        let (end, new_end) = (at + end, at + new_end);
+        end > same
+            && json::is_same(&text[at..end], &new[at..new_end])
+            && is_same_but_for_values(&text[end..], &new[new_end..])
+    })
 }
 
 fn request(text: &str, question: &str, file: &str) -> String {

@@ -65,9 +65,7 @@ impl Print {
             let line = without_number(&text.as_bytes()[line]);
             let hash = Keyed::FIXED.bytes(0, line);
             whole = Keyed::FIXED.number(whole.rotate_left(5) ^ hash);
-            if let (true, Ok(line)) =
-                (is_anchor(line) && !(is_marked && has_mark(line)), u32::try_from(i))
-            {
+            if let (true, Ok(line)) = (is_anchor(line) && !(is_marked && has_mark(line)), u32::try_from(i)) {
                 let (hash, number) = (hash as u32, anchors.len() as u32);
                 anchors.push(Anchor { line, hash });
                 let hash_of = |n: u32| anchors[n as usize].hash;

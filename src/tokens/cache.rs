@@ -10,8 +10,8 @@ use std::cell::Cell;
 
 use super::hash;
 
-/// Places per thread, a power of two: 4096 of 24 bytes, which a core's second-level cache holds.
-const PLACES: usize = 4096;
+/// Places per thread, a power of two: 8192 of 24 bytes, which a core's second-level cache holds.
+const PLACES: usize = 8192;
 
 #[derive(Clone, Copy, Default)]
 struct Place {

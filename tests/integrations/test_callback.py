@@ -375,6 +375,8 @@ def test_a_callback_may_be_copied_with_the_arguments_of_a_call() -> None:
         ({"min_tokens": -1}, ValueError),
         ({"model_limit": 0}, ValueError),
         ({"on_cloud_error": "retry"}, ValueError),
+        ({"level": "max"}, ValueError),
+        ({"target_ratio": 2.0}, ValueError),
         ({"levle": "lossless"}, TypeError),
         ({"config": {"level": "lossless"}}, TypeError),
     ],

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from headroom.compression import CompressConfig, make_config
+from headroom.compression import CompressConfig, compress, make_config
 
 if TYPE_CHECKING:
     from headroom.compression import Level
@@ -73,6 +73,8 @@ class Settings:
             raise ValueError("retrieval is not for integrations to be told; the LiteLLM callback has ccr for it")
         if self.ccr not in ("auto", True, False):
             raise ValueError(f'ccr must be "auto", True or False, not {self.ccr!r}')
+        # What would be refused of every request is refused at once. (Policies are read where they are used.)
+        compress([], config=replace(self.config, policy=None))
         if unknown := sorted(self.call_types - set(CALL_TYPES)):
             raise ValueError(f"unknown call type {', '.join(map(repr, unknown))}; allowed: {', '.join(CALL_TYPES)}")
 
