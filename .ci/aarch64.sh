@@ -14,7 +14,7 @@ apt() {
 
 apt update
 cd "$folder/debs"
-apt download rustc-web libstd-rust-web-1.96:amd64 libstd-rust-web-dev:amd64 libstd-rust-web-dev:arm64
+apt download rustc-web libstd-rust-web-1.96:amd64 libstd-rust-web-dev:amd64 libstd-rust-web-dev:arm64 libllvm22:amd64
 for package in ./*.deb; do dpkg-deb -x "$package" ../rust; done
 rm ./*.deb
 apt download python3.11-minimal:arm64 libpython3.11-minimal:arm64 libpython3.11-stdlib:arm64 libc6:arm64 \

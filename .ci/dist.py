@@ -26,6 +26,8 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from portable_bom import make_portable
+
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 CACHE = ROOT / ".cache" / "dist"
@@ -122,7 +124,9 @@ def wheel(source: Path, target: str, out: Path, more: Mapping[str, str] | None =
     before = set(out.glob("*.whl"))
     options = ["--release", "--locked", "--zig", "--target", target, "--compatibility", GLIBC, "--out", str(out)]
     run("maturin", "build", *options, cwd=source, env=env)
-    return next(iter(set(out.glob("*.whl")) - before))
+    made = next(iter(set(out.glob("*.whl")) - before))
+    make_portable(made)
+    return made
 
 
 def epoch() -> str:
@@ -177,7 +181,7 @@ def checked(path: Path) -> Iterator[Row]:
 def machine_paths(data: bytes) -> list[str]:
     """Strings that name this machine's folders."""
     homes = {str(Path.home()), str(ROOT), str(CACHE), tempfile.gettempdir()}
-    return [home for home in sorted(homes) if len(home) > 3 and home.encode() + b"/" in data]
+    return [h for h in sorted(homes) if len(h) > 3 and re.search(re.escape(h.encode()) + rb"(?![\w.-])", data)]
 
 
 def checked_sdist(path: Path) -> Iterator[Row]:
