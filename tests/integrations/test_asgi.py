@@ -181,6 +181,14 @@ def test_codings_that_cannot_be_read_pass_untouched(client: httpx.Client, coding
     assert seen_untouched(client.post("/v1/chat/completions", content=sent, headers={"content-encoding": coding}), sent)
 
 
+def test_brotli_that_cannot_be_read_passes_untouched(client: httpx.Client) -> None:
+    brotli = pytest.importorskip("brotli")
+    whole = brotli.compress(chat_body())
+    for sent in (brotli.compress(b" " * (CAP + 1)), whole[: len(whole) // 2], chat_body(), b""):
+        answer = client.post("/v1/chat/completions", content=sent, headers={"content-encoding": "br"})
+        assert seen_untouched(answer, sent)
+
+
 def test_chunked_body(client: httpx.Client) -> None:
     body = chat_body()
     pieces = (body[i : i + 1000] for i in range(0, len(body), 1000))
