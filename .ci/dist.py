@@ -12,6 +12,7 @@ Wheels for other systems are built by .github/workflows/release.yml.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -129,8 +130,9 @@ def wheel(source: Path, target: str, out: Path, more: Mapping[str, str] | None =
     return made
 
 
+@functools.cache
 def epoch() -> str:
-    """The time that goes into archives: that of the last commit."""
+    """The time that goes into archives, the same for all: that of the last commit when the first was built."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return given
     return subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
