@@ -183,7 +183,7 @@ def checked(path: Path) -> Iterator[Row]:
 def machine_paths(data: bytes) -> list[str]:
     """Strings that name this machine's folders."""
     homes = {str(Path.home()), str(ROOT), str(CACHE), tempfile.gettempdir()}
-    return [h for h in sorted(homes) if len(h) > 3 and re.search(re.escape(h.encode()) + rb"(?![\w.-])", data)]
+    return [h for h in sorted(homes) if len(h) > 3 and re.search(re.escape(h.encode()) + b"[/#]", data)]
 
 
 def checked_sdist(path: Path) -> Iterator[Row]:

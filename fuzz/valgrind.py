@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import headroom
 from headroom import _core
+from headroom.compression import compress_body
 
 INPUTS = Path(__file__).resolve().parents[1] / "examples" / "inputs"
 MAX_CHARS = 12_000
@@ -19,10 +21,10 @@ def compress(text: str, level: str, threads: int) -> int:
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "1", "content": text},
     ]
-    done = _core.compress_messages(messages, "gpt-4o", level, None, 0, 200_000, None, threads, True, b"key")
-    for _, _, new in done[0]:
-        _core.expand(new)
-    return len(done[0])
+    options = {"level": level, "max_threads": threads, "min_tokens": 0, "retrieval": True, "retrieval_key": b"key"}
+    done = headroom.compress(messages, store=False, **options)
+    headroom.expand(done.messages[-1]["content"])
+    return sum(decision.action == "compressed" for decision in done.decisions)
 
 
 def main() -> None:
@@ -32,9 +34,9 @@ def main() -> None:
         for level, threads in (("lossless", 1), ("balanced", 2)):
             edits += compress(text, level, threads)
         _core.excerpt(text, "role error", 200, "gpt-4o")
-        _core.count_tokens(text, "gpt-4")
+        headroom.count_tokens(text, "gpt-4")
         body = {"model": "gpt-4o", "messages": [{"role": "tool", "tool_call_id": "1", "content": text}]}
-        _core.compress_body(json.dumps(body).encode(), None, "balanced", None, 0, 200_000, None, 1, False, None)
+        compress_body(json.dumps(body).encode(), min_tokens=0)
     _core.clear_memo()
     assert edits > 10, edits
     print(f"{edits} texts were changed")
