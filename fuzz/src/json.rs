@@ -28,11 +28,7 @@ pub fn tokens(text: &str) -> Option<Vec<(Token<'_>, std::ops::Range<usize>)>> {
                 out.push((Token::Mark(c), start..at));
             }
             b'"' => {
-                at += 1;
-                while *b.get(at)? != b'"' {
-                    at += if b[at] == b'\\' { 2 } else { 1 };
-                }
-                at += 1;
+                at = string_end(b, at)?;
                 out.push((Token::String(text.get(start + 1..at - 1)?), start..at));
             }
             _ => {
@@ -46,6 +42,15 @@ pub fn tokens(text: &str) -> Option<Vec<(Token<'_>, std::ops::Range<usize>)>> {
     Some(out)
 }
 
+/// Where the string whose first quote stands at `start` ends; `None` if it does not.
+fn string_end(b: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    while *b.get(at)? != b'"' {
+        at += if b[at] == b'\\' { 2 } else { 1 };
+    }
+    Some(at + 1)
+}
+
 /// Where the object or list that `text` begins with ends; `None` if it does not.
 pub fn value_end(text: &str) -> Option<usize> {
     let b = text.as_bytes();
@@ -53,10 +58,8 @@ pub fn value_end(text: &str) -> Option<usize> {
     loop {
         match b.get(at)? {
             b'"' => {
-                at += 1;
-                while *b.get(at)? != b'"' {
-                    at += if b[at] == b'\\' { 2 } else { 1 };
-                }
+                at = string_end(b, at)?;
+                continue;
             }
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.checked_sub(1)?,
