@@ -5,6 +5,8 @@
 //! whole words. Loops over arrays of fixed length, without a branch: compilers make vector instructions
 //! of them, but for the last step, from bytes to bits, which is asked for by its name.
 
+use std::ops::Range;
+
 use wide::u8x16;
 
 /// Bytes per window.
@@ -108,6 +110,34 @@ pub(crate) fn find(bytes: &[u8], from: usize, is: impl Fn(u8) -> bool) -> Option
     None
 }
 
+/// Where the bytes of `range` stand of which `is` holds, in order: each window is looked at once, however
+/// many it has of them.
+#[inline(always)]
+pub(crate) fn positions(
+    bytes: &[u8],
+    range: Range<usize>,
+    is: impl Fn(u8) -> bool,
+) -> impl Iterator<Item = usize> {
+    let (mut start, mut next, mut found) = (range.start, range.start, 0);
+    std::iter::from_fn(move || {
+        while found == 0 {
+            if next >= range.end {
+                return None;
+            }
+            start = next;
+            found = mask(&window(bytes, start), &is);
+            next += WINDOW;
+            if next > range.end {
+                // What is behind the end is none of the bytes.
+                found &= u64::MAX >> (next - range.end);
+            }
+        }
+        let at = start + found.trailing_zeros() as usize;
+        found &= found - 1;
+        Some(at)
+    })
+}
+
 /// The bytes of a window, to work on 16 of them at once.
 #[inline(always)]
 fn quarters(bytes: &[u8; WINDOW]) -> [u8x16; 4] {
@@ -156,6 +186,19 @@ mod tests {
                 assert_eq!(find(&bytes, at / 2, |byte| byte == b'x'), Some(at));
             }
         }
+    }
+
+    #[test]
+    fn all_of_a_range_are_found() {
+        let bytes: Vec<u8> = (0..300_u32).map(|i| (i * i % 7) as u8).collect();
+        for from in 0..130 {
+            for end in (from..=bytes.len()).step_by(3) {
+                let expected: Vec<usize> = (from..end).filter(|i| bytes[*i] == 0 || bytes[*i] == 4).collect();
+                let is = |byte| byte == 0 || byte == 4;
+                assert_eq!(positions(&bytes, from..end, is).collect::<Vec<_>>(), expected, "{from}..{end}");
+            }
+        }
+        assert_eq!(positions(&bytes, 9..9, |_| true).next(), None);
     }
 
     #[test]

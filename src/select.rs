@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use crate::mark::{Omission, Piece, Unit};
+use crate::planes;
 
 /// Splits `text` into lines, each with its newline. The ranges cover the text; the last line may
 /// have no newline. Linear; `\r\n` stays inside its line.
 pub fn lines(text: &str) -> Vec<Range<usize>> {
     let mut out = Vec::with_capacity(memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1);
     let mut start = 0;
-    for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
+    for end in newlines(text) {
         out.push(start..end + 1);
         start = end + 1;
     }
@@ -17,6 +18,10 @@ pub fn lines(text: &str) -> Vec<Range<usize>> {
         out.push(start..text.len());
     }
     out
+}
+
+fn newlines(text: &str) -> impl Iterator<Item = usize> {
+    planes::positions(text.as_bytes(), 0..text.len(), |b| b == b'\n')
 }
 
 /// A range of a text below 4 GiB, in half the room.
@@ -66,7 +71,7 @@ impl Lines {
     pub(crate) fn new(text: &str) -> Self {
         let mut ends = Vec::new();
         if let Ok(len) = u32::try_from(text.len()) {
-            ends.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
+            ends.extend(newlines(text).map(|at| at as u32 + 1));
             if ends.last().is_none_or(|end| *end < len) && len > 0 {
                 ends.push(len);
             }

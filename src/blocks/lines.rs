@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::planes::{WINDOW, of, planes, window, within};
+use crate::planes::{WINDOW, of, planes, positions, window, within};
 
 /// Enough of a line to see what it is.
 const MAX_LOOK_BYTES: usize = 2_000;
@@ -15,11 +15,11 @@ const MAX_WORD_CHARS: usize = 60;
 
 /// Lines of `range`, each with its newline.
 pub(crate) fn lines(text: &str, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut at = range.start;
+    let (mut at, end) = (range.start, range.end);
+    let mut newlines = positions(text.as_bytes(), range, |b| b == b'\n');
     std::iter::from_fn(move || {
-        let rest = text.as_bytes().get(at..range.end).filter(|rest| !rest.is_empty())?;
-        let end = memchr::memchr(b'\n', rest).map_or(range.end, |n| at + n + 1);
-        Some(std::mem::replace(&mut at, end)..end)
+        let next = newlines.next().map_or(end, |n| n + 1);
+        (at < end).then(|| std::mem::replace(&mut at, next)..next)
     })
 }
 

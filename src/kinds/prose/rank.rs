@@ -7,10 +7,12 @@
 //! do not carry over from one set to the next. Cost: linear, but for sorting the scores.
 
 use super::split::Document;
+use crate::blocks::lines;
 use crate::hashed::FastSet;
-use crate::planes;
+use crate::planes::{self, within};
 use crate::score::bm25::{Index, TermId, Units, Weighted};
 use crate::score::intern::Numbers;
+use crate::score::terms::for_each_word;
 
 /// Weights of the parts of a score, in units of "every term of the question once".
 #[derive(Debug, Clone, Copy)]
@@ -391,21 +393,68 @@ fn has_month(sentence: &str) -> bool {
 }
 
 fn has_number_word(sentence: &str) -> bool {
-    #[rustfmt::skip]
-    const WORDS: [&str; 24] = [
-        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "twenty",
-        "thirty", "forty", "fifty", "hundred", "thousand", "million", "billion", "dozen", "half", "twice", "single",
-    ];
+    // By first letter: most words begin with another one or are longer.
     let is_number = |word: &str| {
-        (3..=8).contains(&word.len())
-            && (WORDS.iter().any(|w| word.eq_ignore_ascii_case(w)) || word.eq_ignore_ascii_case("several"))
+        let names: &[&str] = match word.as_bytes()[0] | 0x20 {
+            _ if !(3..=8).contains(&word.len()) => &[],
+            b'b' => &["billion"],
+            b'd' => &["dozen"],
+            b'e' => &["eight", "eleven"],
+            b'f' => &["four", "five", "forty", "fifty"],
+            b'h' => &["hundred", "half"],
+            b'm' => &["million"],
+            b'n' => &["nine"],
+            b'o' => &["one"],
+            b's' => &["six", "seven", "several", "single"],
+            b't' => &["two", "three", "ten", "twelve", "twenty", "thirty", "thousand", "twice"],
+            _ => &[],
+        };
+        names.iter().any(|name| word.eq_ignore_ascii_case(name))
     };
-    sentence.split(|c: char| !c.is_alphabetic()).any(is_number)
+    let mut found = false;
+    for_each_word(sentence, |word| found = found || is_number(word));
+    found
 }
 
-/// A capital inside the sentence, not at its start.
+/// A capital inside the sentence, not at its start: the first letter or digit of any word but the first.
 fn has_name(sentence: &str) -> bool {
+    let body = lines::trim_start(sentence);
+    let bytes = body.as_bytes();
+    // Without a capital or a letter outside ASCII there is none; of most sentences the first one decides.
+    let may_be = |b: u8| within(b, b'A', 26) | (b >= 0x80);
+    let mut at = 0;
+    while let Some(n) = planes::find(bytes, at, may_be) {
+        if !bytes[n].is_ascii() {
+            return names_a_thing(body);
+        }
+        let mut before = bytes[..n].iter().rev();
+        // Blanks end the word; what lies outside ASCII would have been found first.
+        let ends = before.find(|b| b.is_ascii_alphanumeric() || lines::is_blank(**b));
+        if ends.is_some_and(|b| lines::is_blank(*b)) {
+            return true;
+        }
+        at = n + 1;
+    }
+    false
+}
+
+/// The same, for any script.
+fn names_a_thing(sentence: &str) -> bool {
     sentence.split_whitespace().skip(1).any(|word| {
         word.trim_start_matches(|c: char| !c.is_alphanumeric()).chars().next().is_some_and(char::is_uppercase)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn capitals_are_found_as_character_by_character(sentence in "([a-zA-Z0-9.,(\"é É]|[ \t\n\u{b}\u{1c}\u{a0}]){0,12}|[ -~]{0,120}") {
+            prop_assert_eq!(has_name(&sentence), names_a_thing(&sentence));
+        }
+    }
 }

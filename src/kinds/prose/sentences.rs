@@ -39,7 +39,10 @@ pub(super) fn sentences(text: &str, range: Range<usize>, mut f: impl FnMut(Range
     let mut line = range.start;
     let mut next = range.start;
     // Bytes that may end something are read as characters; the others are skipped.
-    while let Some(at) = planes::find(bytes, next, may_end) {
+    for at in planes::positions(bytes, range.clone(), may_end) {
+        if at < next {
+            continue;
+        }
         let rest = &text[at..range.end];
         let mut chars = rest.chars();
         let Some(c) = chars.next() else { break };
