@@ -245,7 +245,7 @@ def _rest(result: dict[str, Any]) -> str:
         rows.append(
             (
                 "a second thread, inner parallelism off",
-                f"{threads['gain']['compress']}x; "
+                f"{threads['gain']['compress']}x; counting alone {threads['gain']['count']}x; "
                 + "; ".join(f"{name} {threads['gain'][name]}x: {ratio}" for name, ratio in threads["ratio"].items()),
             )
         )

@@ -276,7 +276,11 @@ def threads(rounds: int = 31) -> dict[str, Any]:
         for messages in lots[lot]:
             compress(messages)
 
-    works: dict[str, Callable[[int], object]] = {"compress": compress_lot}
+    def count_lot(lot: int) -> None:
+        for messages in lots[lot]:
+            headroom.count_tokens(messages[-1]["content"], MODEL)
+
+    works: dict[str, Callable[[int], object]] = {"compress": compress_lot, "count": count_lot}
     for name, new in HASHES.items():
         works[name] = lambda _, new=new: new(data).digest()
 
