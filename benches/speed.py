@@ -259,9 +259,9 @@ def memory(size: int, threads: int = 0) -> list[dict[str, Any]]:
 
 
 HASHES = {"blake2b": hashlib.blake2b, "sha256": hashlib.sha256}
-"""What a second core brings to work without memory or locks. BLAKE2b is the control: like ours it fills a core's ordinary
-units, so it loses as we do where two cores of a machine share them, or the clock. SHA-256 has instructions of its own,
-each of which waits for the one before; two of them never meet, and it gains the same on half a core."""
+"""What a second core brings to work without memory or locks. BLAKE2b is the control: like ours it fills a core's
+ordinary units, so it loses as we do where two cores of a machine share them, or the clock. SHA-256 has instructions of
+its own, each of which waits for the one before; two of them never meet, and it gains the same on half a core."""
 
 
 def threads(rounds: int = 31) -> dict[str, Any]:
@@ -306,8 +306,9 @@ def threads(rounds: int = 31) -> dict[str, Any]:
         for name, work in works.items():
             gains[name].append(serial[name] / together(work))
     # Another's work on the second core hits all of a round, and not the same in the next one.
+    ours = gains["compress"]
     ratios = {
-        name: round(statistics.median(ours / hash for ours, hash in zip(gains["compress"], gains[name], strict=True)), 3)
+        name: round(statistics.median(gain / control for gain, control in zip(ours, gains[name], strict=True)), 3)
         for name in HASHES
     }
     return {
