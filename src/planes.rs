@@ -113,29 +113,54 @@ pub(crate) fn find(bytes: &[u8], from: usize, is: impl Fn(u8) -> bool) -> Option
 /// Where the bytes of `range` stand of which `is` holds, in order: each window is looked at once, however
 /// many it has of them.
 #[inline(always)]
-pub(crate) fn positions(
-    bytes: &[u8],
-    range: Range<usize>,
-    is: impl Fn(u8) -> bool,
-) -> impl Iterator<Item = usize> {
-    let (mut start, mut next, mut found) = (range.start, range.start, 0);
-    std::iter::from_fn(move || {
-        while found == 0 {
-            if next >= range.end {
-                return None;
-            }
-            start = next;
-            found = mask(&window(bytes, start), &is);
-            next += WINDOW;
-            if next > range.end {
-                // What is behind the end is none of the bytes.
-                found &= u64::MAX >> (next - range.end);
-            }
+pub(crate) fn positions<F: Fn(u8) -> bool>(bytes: &[u8], range: Range<usize>, is: F) -> Positions<'_, F> {
+    Positions { bytes, start: 0, rest: range, found: 0, is }
+}
+
+/// See [`positions`].
+pub(crate) struct Positions<'b, F> {
+    bytes: &'b [u8],
+    /// Where the window begins, and what was found in it and not given out.
+    start: usize,
+    found: u64,
+    /// What lies behind the window.
+    rest: Range<usize>,
+    is: F,
+}
+
+impl<F: Fn(u8) -> bool> Iterator for Positions<'_, F> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        if self.found == 0 {
+            self.look();
         }
-        let at = start + found.trailing_zeros() as usize;
-        found &= found - 1;
-        Some(at)
-    })
+        let at = self.start + self.found.trailing_zeros() as usize;
+        let is_found = self.found != 0;
+        self.found &= self.found.wrapping_sub(1);
+        is_found.then_some(at)
+    }
+}
+
+impl<F: Fn(u8) -> bool> Positions<'_, F> {
+    /// Goes to the next window that has any.
+    #[inline(never)]
+    fn look(&mut self) {
+        while self.found == 0 && !self.rest.is_empty() {
+            self.start = self.rest.start;
+            // Two calls, so that no window but the last is copied.
+            self.found = match self.bytes[self.start..].first_chunk() {
+                Some(window) => mask(window, &self.is),
+                None => mask(&padded(&self.bytes[self.start..]), &self.is),
+            };
+            if self.rest.len() < WINDOW {
+                // What is behind the end is none of the bytes.
+                self.found &= (1 << self.rest.len()) - 1;
+            }
+            self.rest.start += WINDOW;
+        }
+    }
 }
 
 /// The bytes of a window, to work on 16 of them at once.

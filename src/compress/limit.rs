@@ -138,8 +138,12 @@ impl Ground<'_> {
         self.messages[i].texts[t].text
     }
 
-    fn tokens(&self, (i, t): (usize, usize)) -> usize {
-        self.counted[i][t].tokens
+    fn counted(&self, (i, t): (usize, usize)) -> &Counted {
+        &self.counted[i][t]
+    }
+
+    fn tokens(&self, job: (usize, usize)) -> usize {
+        self.counted(job).tokens
     }
 
     /// One pass over the turns. Stops early, asking for another, when stages were raised.
@@ -288,7 +292,7 @@ impl Ground<'_> {
         let text = self.text(job);
         let forms = [
             self.referring(job, result, echoes, by_line),
-            by_line.then(|| self.referring_besides(text, result, echoes)).flatten(),
+            by_line.then(|| self.referring_besides(job, result, echoes)).flatten(),
         ];
         let mut best = result.clone();
         for form in forms.into_iter().flatten() {
@@ -348,7 +352,7 @@ impl Ground<'_> {
                 tokens
             }
             None if gain <= result.saved => return None,
-            None => text::count(self.counter, &echo.text),
+            None => text::count_made_of(self.counted(job), self.counter, &echo, text),
         };
         Some(Done {
             new: Some((echo.text, echo.omissions)),
@@ -361,7 +365,8 @@ impl Ground<'_> {
     }
 
     /// A text with references in it besides being compressed as `result` has it.
-    fn referring_besides(&self, text: &str, result: &Done, echoes: &Echoes<'_>) -> Option<Done> {
+    fn referring_besides(&self, job: (usize, usize), result: &Done, echoes: &Echoes<'_>) -> Option<Done> {
+        let text = self.text(job);
         let (new, gone) = result.new.as_ref()?;
         let gone = remains::omissions(text, new, gone)?;
         let found = echoes.lines(text, &result.source_print(text), &gone, is_mostly_visible(text, result));
@@ -373,7 +378,8 @@ impl Ground<'_> {
             [block] if block.range == (0..text.len()) => block.tokens_after,
             _ => text::count(self.counter, new),
         };
-        let saved = before.saturating_sub(text::count(self.counter, &echo.text));
+        let after = text::count_made_of(self.counted(job), self.counter, &echo, text);
+        let saved = before.saturating_sub(after);
         if saved == 0 {
             return None;
         }

@@ -171,6 +171,19 @@ impl Counted {
     }
 }
 
+/// Tokens of `rendered`, remembered, which was made of `source`, the text that `counted` is of.
+pub(super) fn count_made_of(
+    counted: &Counted,
+    counter: &Counter,
+    rendered: &Rendered,
+    source: &str,
+) -> usize {
+    match &counted.index {
+        Some(_) => counted.count(counter, rendered, source),
+        None => count(counter, &rendered.text),
+    }
+}
+
 /// Tokens of `text`, remembered.
 pub(super) fn count(counter: &Counter, text: &str) -> usize {
     if text.len() < MIN_MEMO_BYTES {

@@ -34,12 +34,11 @@ fn may_end(b: u8) -> bool {
 
 /// Calls `f` with each of the sentences of `range`, a paragraph; they cover it.
 pub(super) fn sentences(text: &str, range: Range<usize>, mut f: impl FnMut(Range<usize>)) {
-    let bytes = &text.as_bytes()[..range.end];
     let mut start = range.start;
     let mut line = range.start;
     let mut next = range.start;
     // Bytes that may end something are read as characters; the others are skipped.
-    for at in planes::positions(bytes, range.clone(), may_end) {
+    for at in planes::positions(text.as_bytes(), range.clone(), may_end) {
         if at < next {
             continue;
         }
