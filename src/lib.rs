@@ -25,6 +25,7 @@ pub mod kinds;
 pub mod mark;
 pub mod memo;
 pub mod options;
+mod parallel;
 mod planes;
 pub mod policy;
 #[cfg(feature = "python")]

@@ -5,7 +5,6 @@
 
 mod echo;
 mod limit;
-mod parallel;
 mod pointer;
 mod print;
 mod remains;
@@ -20,6 +19,7 @@ use crate::kinds::Source;
 use crate::mark::Omission;
 use crate::memo;
 use crate::options::Options;
+use crate::parallel;
 use crate::request::read::{self, Message, Text};
 use crate::request::value::StringId;
 use crate::request::{Request, Step};
@@ -112,8 +112,8 @@ pub struct Outcome {
 /// Compresses a request. Fails only on unusable options; odd messages are left alone and noted.
 pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -> Result<Outcome, Error> {
     options.validate()?;
-    let counter = Counter::for_model(model);
     let messages = read::read(request);
+    let counter = Counter::for_model(model).with_threads(threads_per_text(&messages, options.max_threads));
     let (counts, counted): (Vec<usize>, Vec<Vec<Counted>>) = parallel::map(
         &messages,
         options.max_threads,
@@ -232,6 +232,12 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
 }
 
 /// Bytes of a message that are counted.
+/// One text of more than half of all bytes keeps the other threads waiting: it is counted by several of them.
+fn threads_per_text(messages: &[Message<'_>], max_threads: usize) -> usize {
+    let sizes = || messages.iter().flat_map(|m| &m.texts).map(|t| t.text.len());
+    if 2 * sizes().max().unwrap_or(0) > sizes().sum() { max_threads } else { 1 }
+}
+
 fn weight(request: &Request<'_>, message: &Message<'_>) -> usize {
     let texts: usize = message.texts.iter().map(|t| t.text.len()).sum();
     let others: usize = message.other.iter().map(|id| request.str(*id).len()).sum();

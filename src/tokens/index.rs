@@ -28,9 +28,27 @@ pub struct TokenIndex {
     len: usize,
 }
 
-impl Sink for TokenIndex {
+/// The bits of a chunk of a text, in words as they are in the whole.
+pub(super) struct IndexOfChunk {
+    /// The word that the chunk begins in, and its first bit there.
+    word: usize,
+    shift: usize,
+    bits: Vec<u64>,
+    starts: Vec<u64>,
+}
+
+impl IndexOfChunk {
+    pub(super) fn new(chunk: Range<usize>) -> Self {
+        let (word, shift) = (chunk.start / 64, chunk.start % 64);
+        let bits = vec![0; chunk.end / 64 + 1 - word];
+        IndexOfChunk { word, shift, starts: bits.clone(), bits }
+    }
+}
+
+impl Sink for IndexOfChunk {
     #[inline]
     fn starts(&mut self, at: usize, starts: u64) {
+        let at = at + self.shift;
         let (word, shift) = (at / 64, at % 64);
         for all in [&mut self.bits, &mut self.starts] {
             if let Some(bits) = all.get_mut(word) {
@@ -47,6 +65,7 @@ impl Sink for TokenIndex {
     /// The bits behind the piece's first, which are nobody else's.
     #[inline]
     fn more(&mut self, start: usize, more: usize) {
+        let start = start + self.shift;
         for at in start + 1..=start + more {
             if let Some(bits) = self.bits.get_mut(at / 64) {
                 *bits |= 1 << (at % 64);
@@ -56,23 +75,23 @@ impl Sink for TokenIndex {
 }
 
 impl TokenIndex {
-    pub(super) fn new(tokenizer: &'static Tokenizer, len: usize) -> Self {
-        let bits = vec![0; len / 64 + 1];
-        TokenIndex { tokenizer, starts: bits.clone(), bits, before: Vec::new(), len }
-    }
-
-    pub(super) fn finish(mut self) -> Self {
+    /// The index of a text of `len` bytes from those of its chunks, in order.
+    pub(super) fn of_chunks(tokenizer: &'static Tokenizer, len: usize, chunks: Vec<IndexOfChunk>) -> Self {
+        let (mut bits, mut starts) = (Vec::new(), Vec::new());
+        for chunk in chunks {
+            append(&mut bits, chunk.word, chunk.bits);
+            append(&mut starts, chunk.word, chunk.starts);
+        }
         let mut sum = 0u32;
-        self.before = self
-            .bits
+        let before = bits
             .iter()
-            .map(|bits| {
+            .map(|bits: &u64| {
                 let before = sum;
                 sum = sum.saturating_add(bits.count_ones());
                 before
             })
             .collect();
-        self
+        TokenIndex { tokenizer, bits, before, starts, len }
     }
 
     /// Whether a piece starts at `at`.
@@ -106,4 +125,19 @@ impl TokenIndex {
     pub fn total(&self) -> usize {
         self.before(self.len)
     }
+}
+
+/// Puts `more` behind `all`, from `word` on, which may be the last word of `all`.
+fn append(all: &mut Vec<u64>, word: usize, more: Vec<u64>) {
+    if all.is_empty() {
+        *all = more;
+        return;
+    }
+    let mut more = more.into_iter();
+    if word + 1 == all.len()
+        && let (Some(last), Some(first)) = (all.last_mut(), more.next())
+    {
+        *last |= first;
+    }
+    all.extend(more);
 }

@@ -14,6 +14,7 @@
 //! (`families`). `docs/tokens.md` has the measurements behind the choices.
 
 mod cache;
+mod chunks;
 mod classes;
 mod families;
 mod hash;
@@ -28,29 +29,41 @@ mod vocab;
 use std::ops::Range;
 
 use families::{Base, EXACT, Tokenizer};
+use index::IndexOfChunk;
 pub use index::TokenIndex;
 use scan::{ByRange, Scan, Sink, Sum, Till, Whole, Work};
 pub use splice::Copied;
 use splice::Splice;
 use split::{Cl100k, O200k, R50k};
 
+use crate::parallel;
+
 /// Counts the tokens of one model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
     tokenizer: &'static Tokenizer,
+    /// How many threads count one text; 0 for as many as the machine has.
+    threads: usize,
 }
 
 impl Counter {
     /// The counter for a model name as LiteLLM accepts it. Every string is a name: an unknown one
     /// gets an estimate.
     pub fn for_model(model: &str) -> Self {
-        Counter { tokenizer: models::resolve(model) }
+        Counter { tokenizer: models::resolve(model), threads: 1 }
     }
 
     /// The exact counter of an encoding by name: o200k_base, o200k_harmony, cl100k_base, p50k_base,
     /// p50k_edit, r50k_base or gpt2.
     pub fn for_encoding(name: &str) -> Option<Self> {
-        EXACT.iter().find(|tokenizer| tokenizer.name == name).map(|tokenizer| Counter { tokenizer })
+        let tokenizer = EXACT.iter().find(|tokenizer| tokenizer.name == name)?;
+        Some(Counter { tokenizer, threads: 1 })
+    }
+
+    /// The same counter, which counts a text of hundreds of kilobytes on at most so many threads; 0 for as
+    /// many as the machine has. The counts are the same.
+    pub fn with_threads(self, threads: usize) -> Self {
+        Counter { threads, ..self }
     }
 
     /// The names of all exact encodings.
@@ -60,9 +73,8 @@ impl Counter {
 
     /// Tokens of `text`; special tokens count as the text they are written in.
     pub fn count(&self, text: &str) -> usize {
-        let mut sum = Sum::default();
-        self.scan(text, &mut sum);
-        self.tokenizer.scaled(sum.tokens) as usize
+        let sums = self.by_chunk(text, |_| Sum::default());
+        self.tokenizer.scaled(sums.iter().map(|sum| sum.tokens).sum()) as usize
     }
 
     /// Tokens of `text` if they are at most `limit`; counting stops soon after they are known to be more.
@@ -75,9 +87,7 @@ impl Counter {
 
     /// Prefix sums of the tokens of `text`, for the count of any range of it.
     pub fn index(&self, text: &str) -> TokenIndex {
-        let mut index = TokenIndex::new(self.tokenizer, text.len());
-        self.scan(text, &mut index);
-        index.finish()
+        TokenIndex::of_chunks(self.tokenizer, text.len(), self.by_chunk(text, IndexOfChunk::new))
     }
 
     /// Tokens of `text`, equal to its count, of which only what is not copied from `source` is counted.
@@ -92,9 +102,8 @@ impl Counter {
     /// piece counts for the range it starts in, for none if it starts between two, so that ranges
     /// which cover the text have counts that add up to its count.
     pub fn count_ranges(&self, text: &str, ranges: &[Range<usize>]) -> Vec<u32> {
-        let mut sums = ByRange::new(ranges);
-        self.scan(text, &mut sums);
-        sums.scaled(self.tokenizer)
+        let sums = self.by_chunk(text, |chunk| ByRange::new(ranges, chunk));
+        ByRange::scaled(sums, ranges.len(), self.tokenizer)
     }
 
     /// What counts: the name of the encoding ("o200k_base"), of an estimate also how it is made
@@ -111,6 +120,21 @@ impl Counter {
     /// Whether counts are the provider's own (true) or estimates (false).
     pub fn is_exact(&self) -> bool {
         self.tokenizer.exact
+    }
+
+    /// Scans each of the chunks of `text` that may be counted by themselves into the sink that `sink` makes for
+    /// it; their positions are those in the chunk.
+    fn by_chunk<S: Sink + Send>(&self, text: &str, sink: impl Fn(Range<usize>) -> S + Sync) -> Vec<S> {
+        let scan = |chunk: Range<usize>| {
+            let mut sink = sink(chunk.clone());
+            self.scan(&text[chunk], &mut sink);
+            sink
+        };
+        if self.threads == 1 || text.len() < 2 * chunks::MIN_BYTES {
+            return vec![scan(0..text.len())];
+        }
+        let chunks = chunks::chunks(text, chunks::MIN_BYTES);
+        parallel::map(&chunks, self.threads, Range::len, |_, chunk| scan(chunk.clone()))
     }
 
     #[inline]

@@ -202,17 +202,25 @@ impl Sink for Till {
     }
 }
 
-/// The tokens of the pieces that start in each of some ranges.
+/// The tokens of the pieces of a chunk that start in each of some ranges.
 pub(super) struct ByRange<'a> {
+    /// Those that have bytes of the chunk.
     ranges: &'a [Range<usize>],
+    /// The number of the first of them among all.
+    first: usize,
+    /// Where the chunk begins.
+    chunk: usize,
     tokens: Vec<u32>,
     /// The first range that does not end before the pieces to come.
     next: usize,
 }
 
 impl<'a> ByRange<'a> {
-    pub(super) fn new(ranges: &'a [Range<usize>]) -> Self {
-        ByRange { ranges, tokens: vec![0; ranges.len()], next: 0 }
+    pub(super) fn new(ranges: &'a [Range<usize>], chunk: Range<usize>) -> Self {
+        let first = ranges.partition_point(|range| range.end <= chunk.start);
+        let end = ranges.partition_point(|range| range.start < chunk.end).max(first);
+        let ranges = &ranges[first..end];
+        ByRange { ranges, first, chunk: chunk.start, tokens: vec![0; ranges.len()], next: 0 }
     }
 
     fn add(&mut self, range: usize, tokens: u32) {
@@ -221,20 +229,38 @@ impl<'a> ByRange<'a> {
         }
     }
 
-    /// The tokens by range as the tokenizer has them, such that their sum is its count of the sum.
-    pub(super) fn scaled(mut self, tokenizer: &Tokenizer) -> Vec<u32> {
+    /// The tokens by range of all `chunks`, in order, as the tokenizer has them: such that their sum is its
+    /// count of the sum. `count`: how many ranges there are.
+    pub(super) fn scaled(chunks: Vec<Self>, count: usize, tokenizer: &Tokenizer) -> Vec<u32> {
+        let mut tokens: Vec<u32> = Vec::new();
+        for chunk in chunks {
+            if tokens.is_empty() && chunk.first == 0 {
+                tokens = chunk.tokens;
+                continue;
+            }
+            tokens.resize(tokens.len().max(chunk.first), 0);
+            for (range, more) in (chunk.first..).zip(chunk.tokens) {
+                // A range may go over from one chunk to the next.
+                match tokens.get_mut(range) {
+                    Some(sum) => *sum = sum.saturating_add(more),
+                    None => tokens.push(more),
+                }
+            }
+        }
+        tokens.resize(count, 0);
         let (mut base, mut scaled) = (0, 0);
-        for tokens in &mut self.tokens {
+        for tokens in &mut tokens {
             base += u64::from(*tokens);
             let before = std::mem::replace(&mut scaled, tokenizer.scaled(base));
             *tokens = u32::try_from(scaled - before).unwrap_or(u32::MAX);
         }
-        self.tokens
+        tokens
     }
 }
 
 impl Sink for ByRange<'_> {
     fn starts(&mut self, at: usize, mut starts: u64) {
+        let at = at + self.chunk;
         while starts != 0 {
             let first = at + starts.trailing_zeros() as usize;
             while self.ranges.get(self.next).is_some_and(|range| range.end <= first) {
@@ -252,6 +278,7 @@ impl Sink for ByRange<'_> {
     }
 
     fn more(&mut self, start: usize, more: usize) {
+        let start = start + self.chunk;
         let range = self.ranges.partition_point(|range| range.end <= start);
         if self.ranges.get(range).is_some_and(|range| range.start <= start) {
             self.add(range, more as u32);

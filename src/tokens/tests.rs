@@ -92,8 +92,35 @@ fn a_copied_part_is_not_counted_again() {
     let copies = [Copied { at: text.find("Each").unwrap_or(0), from: 41..1600 }];
     assert_eq!(counter.count_spliced(&text, &source, &index, &copies), counter.count(&text));
     // An index that knows of no border.
-    let none = TokenIndex::new(counter.tokenizer, 0).finish();
+    let none = TokenIndex::of_chunks(counter.tokenizer, 0, Vec::new());
     assert_eq!(counter.count_spliced(&text, &source, &none, &copies), counter.count(&text));
+}
+
+#[test]
+fn a_large_text_counts_alike_on_several_threads() {
+    let line = |i: usize| format!("{i:x} {TEXT}{}", ["it's {\"a\": 1}", "東京は首都です", "\t\t\t"][i % 3]);
+    let text: String = (0..6000).map(line).collect();
+    assert!(chunks::chunks(&text, chunks::MIN_BYTES).len() > 4);
+    // Lines, but for some that nobody asks for, and longer ranges than a chunk.
+    let lines: Vec<Range<usize>> =
+        crate::select::lines(&text).into_iter().filter(|l| l.len() % 7 > 0).collect();
+    let long = [7..300_000, 300_000..300_001, 500_000..text.len() + 9];
+    for alone in counters() {
+        let several = alone.with_threads(3);
+        assert_eq!(several.count(&text), alone.count(&text));
+        for ranges in [&lines[..], &long, &[]] {
+            assert_eq!(several.count_ranges(&text, ranges), alone.count_ranges(&text, ranges));
+        }
+        let (index, expected) = (several.index(&text), alone.index(&text));
+        assert_eq!(index.total(), expected.total());
+        for at in (0..text.len()).step_by(61) {
+            assert_eq!((index.before(at), index.is_start(at)), (expected.before(at), expected.is_start(at)));
+        }
+    }
+    // Nothing to cut at.
+    let text = "東".repeat(chunks::MIN_BYTES);
+    let counter = Counter::for_model("gpt-4o");
+    assert_eq!(counter.with_threads(0).count(&text), counter.count(&text));
 }
 
 proptest! {
@@ -184,6 +211,27 @@ proptest! {
         for counter in counters() {
             let counts = counter.count_ranges(&text, &ranges);
             prop_assert_eq!(counts.iter().map(|&count| count as usize).sum::<usize>(), counter.count(&text));
+        }
+    }
+
+    #[test]
+    fn chunks_have_the_tokens_of_their_text(
+        parts in prop::collection::vec(
+            prop_oneof!["[ -~]{0,12}", "\\PC{0,6}", "[a-z0-9]{1,4}", "'(s|t|ll|S)", "\\s{0,5}", "[.,;:/\\]]{1,9}\n{0,3}"],
+            0..40,
+        ),
+        min_bytes in 1_usize..20,
+    ) {
+        let text = parts.concat();
+        let chunks = chunks::chunks(&text, min_bytes);
+        let covered: Vec<usize> = chunks.iter().flat_map(|chunk| [chunk.start, chunk.end]).collect();
+        prop_assert_eq!(covered.first().copied(), Some(0));
+        prop_assert_eq!(covered.last().copied(), Some(text.len()));
+        prop_assert!(covered[1..covered.len() - 1].chunks(2).all(|pair| pair[0] == pair[1]));
+        for counter in Counter::encodings().filter_map(Counter::for_encoding).chain(counters()) {
+            let base = |text: &str| counter.index(text).base_before(usize::MAX);
+            let sum: u64 = chunks.iter().map(|chunk| base(&text[chunk.clone()])).sum();
+            prop_assert_eq!(sum, base(&text), "{}", counter.encoding());
         }
     }
 }

@@ -12,7 +12,7 @@ const MAX_THREADS: usize = 8;
 
 /// `f` of every item, in order. `size` gives an item's bytes; `max_threads` 0 means as many as the
 /// machine has.
-pub(super) fn map<T: Sync, R: Send>(
+pub(crate) fn map<T: Sync, R: Send>(
     items: &[T],
     max_threads: usize,
     size: impl Fn(&T) -> usize,
