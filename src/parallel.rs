@@ -39,7 +39,9 @@ pub(crate) fn map<T: Sync, R: Send>(
         }
     };
     let mut all = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        // Where the system has no thread left, the others do its work.
+        let spawned = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..threads).filter_map(spawned).collect();
         let mut all = work();
         for other in others {
             match other.join() {

@@ -19,6 +19,16 @@ use crate::request::value::{MAX_DEPTH, Request, Value};
 use crate::request::{Step, body};
 use crate::tokens::Counter;
 
+/// Does `work` without holding the GIL. A panic is a bug of ours: it becomes an error like the others, since PyO3's
+/// own for it is none that `except Exception` catches.
+fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    py.detach(|| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))).map_err(|_| {
+        HeadroomError::new_err(
+            "a bug in headroom: the input was not worked on; please report what it looks like",
+        )
+    })
+}
+
 create_exception!(headroom, HeadroomError, PyValueError, "Base of all errors that headroom raises.");
 create_exception!(headroom, InvalidMessagesError, HeadroomError, "The input is not a list of messages.");
 create_exception!(headroom, InvalidOptionError, HeadroomError, "An option has a value that is not allowed.");
@@ -210,12 +220,12 @@ fn compress_messages<'py>(
         },
     };
     let mut strings = reader.strings;
-    let outcome = py.detach(|| {
+    let outcome = detached(py, || {
         let request = Request { messages: values, strings: strings.iter().map(Text::as_str).collect() };
         compress_request(&request, &model, &options)
     });
     strings.iter_mut().for_each(Text::release);
-    export(py, outcome?, &strings, tokenizer(&model))
+    export(py, outcome??, &strings, tokenizer(&model))
 }
 
 fn retrieval_mode(on: bool, key: Option<Vec<u8>>) -> Retrieval {
@@ -342,7 +352,7 @@ fn compress_body<'py>(
         retrieval: retrieval_mode(retrieval, retrieval_key),
         policy: policy.map(|policy| policy.0.clone()),
     };
-    let done = py.detach(|| body::compress_body(&body, model.as_deref(), &options))?;
+    let done = detached(py, || body::compress_body(&body, model.as_deref(), &options))??;
     let mut transforms: Vec<&str> = Vec::new();
     for transform in done.outcome.decisions.iter().flat_map(|d| &d.transforms) {
         if !transforms.contains(transform) {
@@ -357,9 +367,9 @@ fn compress_body<'py>(
 
 /// Decodes every re-encoded block in `text`; what was left out stays left out.
 #[pyfunction]
-fn expand(py: Python<'_>, text: &str) -> String {
+fn expand(py: Python<'_>, text: &str) -> PyResult<String> {
     let text = text.to_owned();
-    py.detach(|| crate::kinds::expand(&text))
+    detached(py, || crate::kinds::expand(&text))
 }
 
 /// The parts of `text` that `query` asks for, in about `max_tokens`. Returns
@@ -374,12 +384,8 @@ fn excerpt<'py>(
     model: &str,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let counter = Counter::for_model(model);
-    let done = py.detach(|| {
-        // A panic is a bug of ours; whoever asks gets all of it then.
-        let run = || crate::excerpt::excerpt(&text, &query, max_tokens, &counter);
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
-    });
-    let Some(done) = done else {
+    let Ok(done) = detached(py, || crate::excerpt::excerpt(&text, &query, max_tokens, &counter)) else {
+        // Whoever asks gets all of it then.
         return (&*text, 0, 0, PyList::empty(py), PyList::empty(py)).into_pyobject(py);
     };
     let omitted = PyList::empty(py);
@@ -392,7 +398,7 @@ fn excerpt<'py>(
 /// The structure digest of a JSON text and its fields: `(digest, {path: [value]})`; `None` if it has none.
 #[pyfunction]
 fn json_structure(py: Python<'_>, text: PyBackedStr) -> PyResult<Option<(String, Bound<'_, PyDict>)>> {
-    let Some((digest, fields)) = py.detach(|| crate::kinds::json::fields(&text)) else { return Ok(None) };
+    let Some((digest, fields)) = detached(py, || crate::kinds::json::fields(&text))? else { return Ok(None) };
     let values = PyDict::new(py);
     for (path, field) in fields {
         values.set_item(path, PyList::new(py, field)?)?;
@@ -403,9 +409,9 @@ fn json_structure(py: Python<'_>, text: PyBackedStr) -> PyResult<Option<(String,
 /// Tokens of `text` as `model` counts them.
 #[pyfunction]
 #[pyo3(signature = (text, model))]
-fn count_tokens(py: Python<'_>, text: PyBackedStr, model: &str) -> usize {
+fn count_tokens(py: Python<'_>, text: PyBackedStr, model: &str) -> PyResult<usize> {
     let counter = Counter::for_model(model);
-    py.detach(|| counter.count(&text))
+    detached(py, || counter.count(&text))
 }
 
 /// Counters of the memo of texts: `(hits, misses, bytes)`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
 import subprocess
 import sys
@@ -259,3 +260,19 @@ def test_threads_change_no_byte() -> None:
     one = compress(messages, max_threads=1)
     _core.clear_memo()
     assert compress(messages, max_threads=4).messages == one.messages
+
+
+def test_a_system_without_threads_left_changes_no_byte() -> None:
+    messages = c.chat([("why?", "{}", text * 9) for text in c.REAL.values()])
+    code = """if True:
+        import json, sys
+        from headroom import compress
+        print(json.dumps(compress(json.load(sys.stdin), max_threads=4).messages))
+    """
+    # No machine has room for a stack of so many bytes: no thread can be started.
+    env = {**os.environ, "RUST_MIN_STACK": str(1 << 46)}
+    for sent in (messages, [*messages[:2], {**messages[2], "content": "one large text\n" * 50_000}]):
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=json.dumps(sent), capture_output=True, text=True, check=True, env=env
+        )
+        assert json.loads(done.stdout) == compress(sent, max_threads=1).messages
