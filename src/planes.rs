@@ -149,11 +149,7 @@ impl<F: Fn(u8) -> bool> Positions<'_, F> {
     fn look(&mut self) {
         while self.found == 0 && !self.rest.is_empty() {
             self.start = self.rest.start;
-            // Two calls, so that no window but the last is copied.
-            self.found = match self.bytes[self.start..].first_chunk() {
-                Some(window) => mask(window, &self.is),
-                None => mask(&padded(&self.bytes[self.start..]), &self.is),
-            };
+            self.found = mask(&window(self.bytes, self.start), &self.is);
             if self.rest.len() < WINDOW {
                 // What is behind the end is none of the bytes.
                 self.found &= (1 << self.rest.len()) - 1;

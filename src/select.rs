@@ -2,26 +2,15 @@
 
 use std::ops::Range;
 
+use crate::blocks::lines;
 use crate::mark::{Omission, Piece, Unit};
-use crate::planes;
 
 /// Splits `text` into lines, each with its newline. The ranges cover the text; the last line may
 /// have no newline. Linear; `\r\n` stays inside its line.
 pub fn lines(text: &str) -> Vec<Range<usize>> {
     let mut out = Vec::with_capacity(memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1);
-    let mut start = 0;
-    for end in newlines(text) {
-        out.push(start..end + 1);
-        start = end + 1;
-    }
-    if start < text.len() {
-        out.push(start..text.len());
-    }
+    out.extend(lines::lines(text, 0..text.len()));
     out
-}
-
-fn newlines(text: &str) -> impl Iterator<Item = usize> {
-    planes::positions(text.as_bytes(), 0..text.len(), |b| b == b'\n')
 }
 
 /// A range of a text below 4 GiB, in half the room.
@@ -70,11 +59,8 @@ impl Lines {
     /// Finds the lines of `text`, or none if it is too large.
     pub(crate) fn new(text: &str) -> Self {
         let mut ends = Vec::new();
-        if let Ok(len) = u32::try_from(text.len()) {
-            ends.extend(newlines(text).map(|at| at as u32 + 1));
-            if ends.last().is_none_or(|end| *end < len) && len > 0 {
-                ends.push(len);
-            }
+        if u32::try_from(text.len()).is_ok() {
+            ends.extend(lines::lines(text, 0..text.len()).map(|line| line.end as u32));
         }
         Lines { ends }
     }

@@ -352,7 +352,7 @@ impl Ground<'_> {
                 tokens
             }
             None if gain <= result.saved => return None,
-            None => text::count_made_of(self.counted(job), self.counter, &echo, text),
+            None => self.counted(job).remembered(self.counter, &echo, text),
         };
         Some(Done {
             new: Some((echo.text, echo.omissions)),
@@ -378,7 +378,7 @@ impl Ground<'_> {
             [block] if block.range == (0..text.len()) => block.tokens_after,
             _ => text::count(self.counter, new),
         };
-        let after = text::count_made_of(self.counted(job), self.counter, &echo, text);
+        let after = self.counted(job).remembered(self.counter, &echo, text);
         let saved = before.saturating_sub(after);
         if saved == 0 {
             return None;

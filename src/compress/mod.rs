@@ -231,13 +231,13 @@ pub fn compress_request(request: &Request<'_>, model: &str, options: &Options) -
     Ok(out)
 }
 
-/// Bytes of a message that are counted.
 /// One text of more than half of all bytes keeps the other threads waiting: it is counted by several of them.
 fn threads_per_text(messages: &[Message<'_>], max_threads: usize) -> usize {
     let sizes = || messages.iter().flat_map(|m| &m.texts).map(|t| t.text.len());
     if 2 * sizes().max().unwrap_or(0) > sizes().sum() { max_threads } else { 1 }
 }
 
+/// Bytes of a message that are counted.
 fn weight(request: &Request<'_>, message: &Message<'_>) -> usize {
     let texts: usize = message.texts.iter().map(|t| t.text.len()).sum();
     let others: usize = message.other.iter().map(|id| request.str(*id).len()).sum();

@@ -160,27 +160,21 @@ impl Counted {
         Counted { digest, tokens, index }
     }
 
+    /// Tokens of what `source`, the text that was counted, has become, where only what is new in it need be
+    /// counted.
+    fn spliced(&self, counter: &Counter, rendered: &Rendered, source: &str) -> Option<usize> {
+        let index = self.index.as_ref().filter(|_| !rendered.copies.is_empty())?;
+        Some(counter.count_spliced(&rendered.text, source, index, &rendered.copies))
+    }
+
     /// Tokens of what `source`, the text that was counted, has become.
     fn count(&self, counter: &Counter, rendered: &Rendered, source: &str) -> usize {
-        match &self.index {
-            Some(index) if !rendered.copies.is_empty() => {
-                counter.count_spliced(&rendered.text, source, index, &rendered.copies)
-            }
-            _ => counter.count(&rendered.text),
-        }
+        self.spliced(counter, rendered, source).unwrap_or_else(|| counter.count(&rendered.text))
     }
-}
 
-/// Tokens of `rendered`, remembered, which was made of `source`, the text that `counted` is of.
-pub(super) fn count_made_of(
-    counted: &Counted,
-    counter: &Counter,
-    rendered: &Rendered,
-    source: &str,
-) -> usize {
-    match &counted.index {
-        Some(_) => counted.count(counter, rendered, source),
-        None => count(counter, &rendered.text),
+    /// The same, remembered where all of it must be counted.
+    pub(super) fn remembered(&self, counter: &Counter, rendered: &Rendered, source: &str) -> usize {
+        self.spliced(counter, rendered, source).unwrap_or_else(|| count(counter, &rendered.text))
     }
 }
 

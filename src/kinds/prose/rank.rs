@@ -381,15 +381,9 @@ fn has_month(sentence: &str) -> bool {
         "December",
     ];
     let b = sentence.as_bytes();
-    let mut at = 0;
     // Most bytes are no capital, so that the names are looked for at few places.
-    while let Some(n) = planes::find(b, at, |b| b.is_ascii_uppercase()) {
-        if MONTHS.iter().any(|m| m.as_bytes()[0] == b[n] && b[n..].starts_with(m.as_bytes())) {
-            return true;
-        }
-        at = n + 1;
-    }
-    false
+    planes::positions(b, 0..b.len(), |b| b.is_ascii_uppercase())
+        .any(|n| MONTHS.iter().any(|m| m.as_bytes()[0] == b[n] && b[n..].starts_with(m.as_bytes())))
 }
 
 fn has_number_word(sentence: &str) -> bool {
@@ -422,8 +416,7 @@ fn has_name(sentence: &str) -> bool {
     let bytes = body.as_bytes();
     // Without a capital or a letter outside ASCII there is none; of most sentences the first one decides.
     let may_be = |b: u8| within(b, b'A', 26) | (b >= 0x80);
-    let mut at = 0;
-    while let Some(n) = planes::find(bytes, at, may_be) {
+    for n in planes::positions(bytes, 0..bytes.len(), may_be) {
         if !bytes[n].is_ascii() {
             return names_a_thing(body);
         }
@@ -433,7 +426,6 @@ fn has_name(sentence: &str) -> bool {
         if ends.is_some_and(|b| lines::is_blank(*b)) {
             return true;
         }
-        at = n + 1;
     }
     false
 }
